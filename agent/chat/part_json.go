@@ -1,0 +1,136 @@
+package chat
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+)
+
+const steeringPart = "data-steering"
+
+type toolJSON struct {
+	Type     string          `json:"type"`
+	ID       string          `json:"toolCallId"`
+	Name     string          `json:"toolName,omitempty"`
+	State    ToolState       `json:"state"`
+	Input    json.RawMessage `json:"input,omitempty"`
+	Output   json.RawMessage `json:"output,omitempty"`
+	Error    string          `json:"errorText,omitempty"`
+	Approval *Approval       `json:"approval,omitempty"`
+}
+
+type steeringJSON struct {
+	Type string       `json:"type"`
+	ID   string       `json:"id"`
+	Data steeringData `json:"data"`
+}
+
+type steeringData struct {
+	Text string `json:"text"`
+}
+
+// marshal is json.Marshal without the escaping of <, > and &: what is stored is read by people too.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+func marshalPart(p Part) (json.RawMessage, error) {
+	switch p := p.(type) {
+	case Text:
+		return marshal(struct {
+			Type  string    `json:"type"`
+			Text  string    `json:"text"`
+			State PartState `json:"state,omitempty"`
+		}{"text", p.Text, p.State})
+	case Reasoning:
+		return marshal(struct {
+			Type  string    `json:"type"`
+			Text  string    `json:"text"`
+			State PartState `json:"state,omitempty"`
+		}{"reasoning", p.Text, p.State})
+	case StepStart:
+		return json.RawMessage(`{"type":"step-start"}`), nil
+	case File:
+		return marshal(struct {
+			Type string `json:"type"`
+			File
+		}{"file", p})
+	case Steering:
+		return marshal(steeringJSON{steeringPart, p.ID, steeringData{p.Text}})
+	case ToolCall:
+		out := toolJSON{
+			Type: "tool-" + p.Name, ID: p.ID, Name: p.Name, State: p.State,
+			Input: p.Input, Error: p.Error, Approval: p.Approval,
+		}
+		if p.State == InputStreaming {
+			out.Input = nil // partial JSON is not JSON
+		}
+		if p.Output != nil {
+			raw, err := marshal(p.Output)
+			if err != nil {
+				return nil, err
+			}
+			out.Output = raw
+		}
+		return marshal(out)
+	case Unknown:
+		return p.Raw, nil
+	}
+	return nil, errors.New("no part")
+}
+
+func unmarshalPart(raw json.RawMessage) (Part, error) {
+	var head struct {
+		Type string `json:"type"`
+	}
+	if err := json.Unmarshal(raw, &head); err != nil {
+		return nil, err
+	}
+	switch {
+	case head.Type == "":
+		return nil, errors.New("a part without a type")
+	case head.Type == "text":
+		var p Text
+		return p, json.Unmarshal(raw, &p)
+	case head.Type == "reasoning":
+		var p Reasoning
+		return p, json.Unmarshal(raw, &p)
+	case head.Type == "step-start":
+		return StepStart{}, nil
+	case head.Type == "file":
+		var p File
+		return p, json.Unmarshal(raw, &p)
+	case head.Type == steeringPart:
+		var in steeringJSON
+		err := json.Unmarshal(raw, &in)
+		return Steering{ID: in.ID, Text: in.Data.Text}, err
+	case head.Type == "dynamic-tool", strings.HasPrefix(head.Type, "tool-"):
+		return unmarshalTool(raw)
+	}
+	return Unknown{Raw: bytes.Clone(raw)}, nil
+}
+
+func unmarshalTool(raw json.RawMessage) (Part, error) {
+	var in toolJSON
+	if err := json.Unmarshal(raw, &in); err != nil {
+		return nil, err
+	}
+	p := ToolCall{ID: in.ID, Name: in.Name, State: in.State, Input: in.Input, Error: in.Error, Approval: in.Approval}
+	if p.Name == "" {
+		p.Name = strings.TrimPrefix(in.Type, "tool-")
+	}
+	if len(in.Output) > 0 {
+		p.Output = new(Output)
+		if err := json.Unmarshal(in.Output, p.Output); err != nil || p.Output.Text == "" && !bytes.Contains(in.Output, []byte(`"text"`)) {
+			p.Output = &Output{Text: string(in.Output)} // another shape, such as a client tool's: shown to the model as it is
+		}
+	}
+	return p, nil
+}

@@ -1,0 +1,38 @@
+package agent
+
+import "context"
+
+type (
+	agentKey  struct{}
+	callKey   struct{}
+	callerKey struct{}
+)
+
+// FromContext returns the agent that runs the tool or method to which ctx was given, however deep the call. Outside
+// one it returns nil, whose methods answer ErrNoAgent.
+func FromContext(ctx context.Context) *CoderAgent {
+	a, _ := ctx.Value(agentKey{}).(*CoderAgent)
+	return a
+}
+
+// CallID returns the id of the tool call to which ctx was given, or "".
+func CallID(ctx context.Context) string {
+	id, _ := ctx.Value(callKey{}).(string)
+	return id
+}
+
+// A Caller is the connection on whose behalf a method is called.
+type Caller struct {
+	Connection string // the connection's id
+	Page       bool   // it came with an Origin: a browser page, which may tighten but not loosen
+}
+
+// WithCaller returns a context for Call, Prompt and the other commands of a connection.
+func WithCaller(ctx context.Context, c Caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+func callerFrom(ctx context.Context) Caller {
+	c, _ := ctx.Value(callerKey{}).(Caller)
+	return c
+}

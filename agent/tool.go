@@ -1,0 +1,120 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/permission"
+)
+
+// A Tool is something the model may use. Make one with NewTool.
+type Tool struct {
+	Name        string // at most 64 of A-Z a-z 0-9 _ -
+	Description string
+	Effect      permission.Effect
+	Schema      *jsonschema.Schema // of the arguments; draft 7
+
+	run    func(ctx context.Context, input json.RawMessage) (Result, error)
+	action func(input json.RawMessage) (Action, error)
+}
+
+// A Result is what a tool gives back. Text is for the model; Details is for front-ends and may be any JSON value.
+type Result struct {
+	Text    string
+	Details any
+	Files   []chat.FileSeen // whole files that the model has now seen or written
+}
+
+// An Action is what a call would do, told before it does it: for the policy and for people.
+type Action struct {
+	Summary string   // one line, such as the command or the path; no tool name
+	Reads   []string // paths as the model gave them
+	Writes  []string
+	Command string
+}
+
+// An Actor is an argument type that can tell what the call would do. Without it a call has no paths and no command,
+// and its summary is the beginning of its arguments.
+type Actor interface{ Action() Action }
+
+// NewTool returns a tool whose arguments are an Args, a struct with json and jsonschema tags. The schema is derived
+// from Args. An error that run returns is written for the model and ends only the call: it says what to try next. Run
+// reaches its agent with FromContext. NewTool panics when Args has no schema: a bug in our own wiring.
+func NewTool[Args any](name string, e permission.Effect, desc string, run func(context.Context, Args) (Result, error)) Tool {
+	schema, err := jsonschema.For[Args](nil)
+	if err != nil {
+		panic(fmt.Sprintf("agent: the arguments of tool %s: %v", name, err))
+	}
+	return Tool{
+		Name: name, Description: desc, Effect: e, Schema: schema,
+		run: func(ctx context.Context, input json.RawMessage) (Result, error) {
+			args, err := decodeArgs[Args](input)
+			if err != nil {
+				return Result{}, err
+			}
+			return run(ctx, args)
+		},
+		action: func(input json.RawMessage) (Action, error) {
+			args, err := decodeArgs[Args](input)
+			if err != nil {
+				return Action{}, err
+			}
+			if a, ok := any(args).(Actor); ok {
+				return a.Action(), nil
+			}
+			return Action{Summary: string(input)}, nil
+		},
+	}
+}
+
+// Run runs the tool. The context must come from the agent, or FromContext gives a nil agent to the tool.
+func (t Tool) Run(ctx context.Context, input json.RawMessage) (Result, error) {
+	return t.run(ctx, input)
+}
+
+// Action says what a call with this input would do. The error, for input that does not fit, is written for the model.
+func (t Tool) Action(input json.RawMessage) (Action, error) { return t.action(input) }
+
+// decodeArgs reads a call's arguments. Unknown names are ignored; an Args that knows the habits of other agents
+// implements json.Unmarshaler.
+func decodeArgs[Args any](input json.RawMessage) (Args, error) {
+	var args Args
+	dec := json.NewDecoder(bytes.NewReader(input))
+	err := dec.Decode(&args)
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &wrong) && wrong.Field != "":
+		return args, fmt.Errorf("argument %q must be a %s, not a %s; call again with it corrected", wrong.Field, jsonKind(wrong.Type.Kind().String()), wrong.Value)
+	case err != nil:
+		return args, fmt.Errorf("the arguments do not fit: %w; call again with a JSON object as the schema says", err)
+	}
+	return args, nil
+}
+
+func jsonKind(goKind string) string {
+	switch goKind {
+	case "slice", "array":
+		return "array"
+	case "struct", "map":
+		return "object"
+	case "int", "int64", "float64":
+		return "number"
+	case "bool":
+		return "boolean"
+	}
+	return goKind
+}
+
+func (t Tool) spec() (chat.ToolSpec, error) {
+	schema, err := json.Marshal(t.Schema)
+	if err != nil {
+		return chat.ToolSpec{}, fmt.Errorf("agent: the schema of tool %s: %w", t.Name, err)
+	}
+	return chat.ToolSpec{Name: t.Name, Description: t.Description, Schema: schema}, nil
+}
