@@ -1,0 +1,54 @@
+package client
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/server/wire"
+)
+
+// An Update is what a Session tells, in the order in which the agent told it.
+type Update interface{ update() }
+
+type (
+	// Event is one event of a turn. Each comes once, also when the connection broke meanwhile.
+	Event struct {
+		Turn         string
+		Continuation bool
+		Event        chat.Event
+		Body         []byte // as chat.EncodeEvent writes it
+	}
+	// TurnEnded comes after the last event of a turn. Error is the text of a failed turn. Lost says that the turn ended
+	// while this client was away and that its events are no longer kept: the transcript has what came of it.
+	TurnEnded struct {
+		Turn    string
+		Outcome wire.Outcome
+		Error   string
+		Lost    bool
+	}
+	// Messages is the whole transcript.
+	Messages struct{ Messages []chat.Message }
+	// MessageUpdated is a message that changed outside a turn, by a decision.
+	MessageUpdated struct{ Message chat.Message }
+	// Cleared says that somebody emptied the transcript.
+	Cleared struct{}
+	// State is the agent's state document.
+	State struct{ State json.RawMessage }
+	// Connected says that a connection is up. Again is false for the first.
+	Connected struct{ Again bool }
+	// Disconnected says that the connection broke and that a new one is tried after Wait.
+	Disconnected struct {
+		Err  error
+		Wait time.Duration
+	}
+)
+
+func (Event) update()          {}
+func (TurnEnded) update()      {}
+func (Messages) update()       {}
+func (MessageUpdated) update() {}
+func (Cleared) update()        {}
+func (State) update()          {}
+func (Connected) update()      {}
+func (Disconnected) update()   {}
