@@ -1,0 +1,83 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+)
+
+// applicationID marks the file as ours in SQLite's header: "codr" in ASCII.
+const applicationID = 0x636f6472
+
+//go:embed migrations/1_sessions.sql
+var sessionsSQL string
+
+// migrations are the scripts in order: script i leads from schema version i to i+1. They are never changed once
+// released. A migration library would cost its package initialisers at every start of the program and a dozen modules,
+// for the loop below.
+func migrations() []string { return []string{sessionsSQL} }
+
+// migrate brings the file to the newest schema: all missing scripts in one transaction, so that it has either the old
+// schema or the new.
+func migrate(ctx context.Context, conn *sql.Conn, path string, scripts []string) error {
+	have, err := schemaVersion(ctx, conn, path)
+	if err != nil {
+		return err
+	}
+	if have > len(scripts) {
+		return &NewerError{Path: path, Have: have, Know: len(scripts)}
+	}
+	if err := useWAL(ctx, conn); err != nil {
+		return err
+	}
+	if have == len(scripts) {
+		return nil
+	}
+	if err := runScripts(ctx, conn, have, scripts[have:]); err != nil {
+		_, rollback := conn.ExecContext(ctx, "ROLLBACK")
+		return errors.Join(fmt.Errorf("migrating from schema %d to %d: %w", have, len(scripts), err), rollback)
+	}
+	return nil
+}
+
+func runScripts(ctx context.Context, conn *sql.Conn, have int, scripts []string) error {
+	steps := []string{"BEGIN IMMEDIATE"}
+	steps = append(steps, scripts...)
+	steps = append(steps,
+		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
+		fmt.Sprintf("PRAGMA user_version = %d", have+len(scripts)),
+		"COMMIT")
+	for _, step := range steps {
+		if _, err := conn.ExecContext(ctx, step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// schemaVersion returns the schema version of a file, 0 for one that is new. It changes nothing.
+func schemaVersion(ctx context.Context, conn *sql.Conn, path string) (int, error) {
+	var id, version, tables int
+	const query = "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id, pragma_user_version"
+	if err := conn.QueryRowContext(ctx, query).Scan(&id, &version, &tables); err != nil {
+		return 0, err
+	}
+	if id != applicationID && (id != 0 || version != 0 || tables != 0) {
+		return 0, &CorruptError{Path: path, Err: errors.New("it is a database of another program")}
+	}
+	return version, nil
+}
+
+// useWAL turns on the write-ahead log. The mode is kept in the file, but a backup may have lost it.
+func useWAL(ctx context.Context, conn *sql.Conn) error {
+	var mode string
+	if err := conn.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode); err != nil {
+		return err
+	}
+	if mode != "wal" {
+		return fmt.Errorf("its file system cannot share memory between processes, as SQLite's log needs (journal mode %q)", mode)
+	}
+	return nil
+}

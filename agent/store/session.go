@@ -1,0 +1,65 @@
+package store
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/coder-agent/coder/agent/chat"
+)
+
+// A Session is the row of one session.
+type Session struct {
+	Name     string // as it was first spelled
+	Key      string // strings.ToLower(Name): names ignore case
+	Workdir  string
+	Model    string
+	Mode     string
+	Title    string
+	Status   string
+	MaxSteps int
+	Usage    chat.Usage
+	Messages int             // how many messages it has, for lists
+	State    json.RawMessage // the document shared with clients; nil when there is none
+	Created  time.Time
+	Updated  time.Time
+}
+
+// A TurnStatus says how far a turn has come.
+type TurnStatus string
+
+// The statuses of a turn.
+const (
+	TurnQueued TurnStatus = "queued" // waits for the turns before it
+	TurnOpen   TurnStatus = "open"   // runs, or ran when its host died
+	TurnParked TurnStatus = "parked" // waits for a decision
+	TurnDone   TurnStatus = "done"
+)
+
+// A Turn is the row of one turn.
+type Turn struct {
+	ID           string // the request id
+	Seq          int64  // order of arrival over all sessions; AddTurn assigns it
+	Status       TurnStatus
+	Continuation bool
+	Client       string
+	MessageIDs   []string
+	Prompt       []chat.Message // what the client sent, kept while the turn is queued
+	Reason       chat.FinishReason
+	Error        string
+	Finished     time.Time
+}
+
+// nanos is how a time is stored: Unix nanoseconds, 0 for the zero time.
+func nanos(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+func fromNanos(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, n).UTC()
+}

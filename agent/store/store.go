@@ -1,0 +1,155 @@
+// Package store keeps sessions on disk: one SQLite file that holds the rows of all sessions of a data dir. Nothing else
+// imports the driver.
+//
+// There is one writer connection with a goroutine of its own, which commits the writes that wait together, and a small
+// pool of connections that read. In WAL mode readers and the writer do not wait for each other, and a read sees every
+// write that has returned before it began.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"modernc.org/sqlite"
+)
+
+// ErrClosed says that the store is closed or closing.
+var ErrClosed = errors.New("store: closed")
+
+// maxReaders bounds the read connections: each may hold 2 MB of page cache, and two cores rarely want more.
+const maxReaders = 4
+
+// A Store is the open file. Its methods may be called from any goroutine.
+type Store struct {
+	path    string
+	readers *statements
+	read    *sql.DB
+	write   *sql.DB // nil when read-only
+	writer  *writer // nil when read-only
+
+	closing   chan struct{} // closed when Close begins
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// Open opens the store of a data dir, which must exist, and creates it there if it is new. One process at a time may do
+// so: the host's lock on the dir sees to it. The error is a *CorruptError when the file is not a sound database of
+// ours, and a *NewerError when a newer version of the program has written it.
+//
+// Open does not check the whole file: SQLite recovers by itself from a process or a machine that died, so an unclean
+// shutdown does not make damage likelier, and a check reads every page. What Open reads finds a file that is garbage,
+// empty, truncated or foreign; damage further in is reported as a *CorruptError by the read or write that meets it.
+func Open(ctx context.Context, dir string) (*Store, error) {
+	path := Path(dir)
+	if err := prepareFile(path); err != nil {
+		return nil, err
+	}
+	s, err := newStore(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.openWriter(ctx); err != nil {
+		return nil, errors.Join(s.failed("opening", err), s.Close())
+	}
+	return s, nil
+}
+
+// OpenReadOnly opens the store of a data dir for reading, whether or not a host has it open. Without a store the error
+// is fs.ErrNotExist. Write returns ErrReadOnly.
+func OpenReadOnly(ctx context.Context, dir string) (*Store, error) {
+	path := Path(dir)
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("store: opening %s: %w", path, err)
+	}
+	s, err := newStore(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkReadable(ctx); err != nil {
+		return nil, errors.Join(s.failed("opening", err), s.Close())
+	}
+	return s, nil
+}
+
+func newStore(path string) (*Store, error) {
+	read, err := openDB(path, "busy_timeout(5000)", "query_only(1)")
+	if err != nil {
+		return nil, fmt.Errorf("store: opening %s: %w", path, err)
+	}
+	read.SetMaxOpenConns(maxReaders)
+	read.SetMaxIdleConns(maxReaders)
+	return &Store{path: path, read: read, readers: newStatements(read), closing: make(chan struct{})}, nil
+}
+
+// openWriter connects, brings the schema up to date and starts the writer.
+func (s *Store) openWriter(ctx context.Context) error {
+	db, err := openDB(s.path, "busy_timeout(5000)", "synchronous(NORMAL)", "journal_size_limit(16777216)")
+	if err != nil {
+		return err
+	}
+	s.write = db
+	db.SetMaxOpenConns(1)
+	ctx = context.WithoutCancel(ctx) // the driver starts a goroutine per statement for a context that can end
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	if err := migrate(ctx, conn, s.path, migrations()); err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	s.writer = newWriter(ctx, s, conn)
+	go s.writer.run()
+	return nil
+}
+
+// checkReadable makes sure that the schema is the one that the reads expect.
+func (s *Store) checkReadable(ctx context.Context) error {
+	conn, err := s.read.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	have, err := schemaVersion(ctx, conn, s.path)
+	know := len(migrations())
+	switch {
+	case err != nil:
+	case have == 0:
+		err = fmt.Errorf("%w: nothing was ever stored there", os.ErrNotExist)
+	case have > know:
+		err = &NewerError{Path: s.path, Have: have, Know: know}
+	case have < know:
+		err = &OlderError{Path: s.path, Have: have, Know: know}
+	}
+	return errors.Join(err, conn.Close())
+}
+
+// Close ends the store. A write that has begun is finished; one that still waits returns ErrClosed.
+func (s *Store) Close() error {
+	s.closeOnce.Do(func() {
+		close(s.closing)
+		var errs []error
+		if s.writer != nil {
+			<-s.writer.done
+			errs = append(errs, s.writer.close())
+		}
+		errs = append(errs, s.readers.close(), s.read.Close())
+		if s.write != nil {
+			errs = append(errs, s.write.Close()) // last: it moves the log into the file and removes it
+		}
+		if err := errors.Join(errs...); err != nil {
+			s.closeErr = s.failed("closing", err)
+		}
+	})
+	return s.closeErr
+}
+
+func openDB(path string, pragmas ...string) (*sql.DB, error) {
+	connector, err := sqlite.NewConnector(dsn(path, pragmas...))
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(connector), nil
+}
