@@ -1,0 +1,92 @@
+//go:build unix
+
+package sandbox
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// A tree is all that a command started. Its root leads a session of its own: no terminal, one process group that can
+// be signalled as a whole. How far a child that leaves the group can be found differs by system: see members.
+type tree struct {
+	root   int
+	marker string
+}
+
+func start(cmd *exec.Cmd, marker string) (*tree, error) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	return &tree{root: cmd.Process.Pid, marker: marker}, nil
+}
+
+func (t *tree) close() {}
+
+// end asks all processes of the tree to end and kills those that are there after patience.
+func (t *tree) end(exited <-chan struct{}) {
+	t.signal(syscall.SIGTERM, exited)
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	tick := time.NewTicker(10 * time.Millisecond) // they are not all our children: they can only be looked for
+	defer tick.Stop()
+	for waiting := true; waiting; {
+		select {
+		case <-late.C:
+			waiting = false
+		case <-tick.C:
+			if closed(exited) && !t.alive() {
+				return
+			}
+		}
+	}
+	for range 30 { // a process may have forked between the look and the signal
+		t.signal(syscall.SIGKILL, exited)
+		<-tick.C
+		if closed(exited) && !t.alive() {
+			return
+		}
+	}
+}
+
+func (t *tree) signal(sig syscall.Signal, exited <-chan struct{}) {
+	if !closed(exited) || t.groupAlive() {
+		_ = syscall.Kill(-t.root, sig) // ESRCH: it ended meanwhile
+	}
+	for _, p := range t.members() {
+		_ = syscall.Kill(p.PID, sig)
+	}
+}
+
+// groupAlive reports whether the process group has a member. A dead one that nobody has waited for counts too.
+func (t *tree) groupAlive() bool {
+	err := syscall.Kill(-t.root, 0)
+	return err == nil || errors.Is(err, syscall.EPERM)
+}
+
+// left lists what outlived the command.
+func (t *tree) left() []Process {
+	if !t.groupAlive() {
+		return nil // the common case costs one system call
+	}
+	var found []Process
+	for range 3 { // one that is just ending closes its files before it is gone
+		if found = t.members(); len(found) == 0 {
+			return nil
+		}
+		<-time.After(2 * time.Millisecond)
+	}
+	return found
+}
+
+// drain lets the reader of the pipe come to its end, for a bounded time.
+func (t *tree) drain(r *os.File, copied <-chan struct{}) {
+	if err := r.SetReadDeadline(time.Now().Add(drain)); err != nil {
+		r.Close() // a pipe without deadlines: its reader ends with it
+	}
+	<-copied
+}
