@@ -32,12 +32,6 @@ func (s *Store) OpenSessions(ctx context.Context) ([]string, error) {
 		"SELECT DISTINCT session FROM turns WHERE status IN ('open', 'queued') ORDER BY session")
 }
 
-// Messages returns the session's messages in order, with their Steps.
-func (s *Store) Messages(ctx context.Context, key string) ([]chat.Message, error) {
-	return readRows(ctx, s, "reading the messages of "+key, scanMessage,
-		"SELECT body, steps FROM messages WHERE session = ? ORDER BY pos", key)
-}
-
 const turnColumns = "seq, id, status, continuation, client, messages, prompt, reason, error, finished"
 
 // Turns returns the session's turns that are not done, in the order of their arrival.
@@ -149,21 +143,4 @@ func scanTurn(rows *sql.Rows) (Turn, error) {
 	}
 	t.Status, t.Reason, t.Finished = TurnStatus(status), chat.FinishReason(reason), fromNanos(finished)
 	return t, nil
-}
-
-func scanMessage(rows *sql.Rows) (chat.Message, error) {
-	var m chat.Message
-	var body, steps sql.RawBytes
-	if err := rows.Scan(&body, &steps); err != nil {
-		return m, err
-	}
-	if err := m.UnmarshalJSON(body); err != nil {
-		return m, err
-	}
-	if len(steps) > 0 {
-		if err := json.Unmarshal(steps, &m.Steps); err != nil {
-			return m, fmt.Errorf("the steps of message %s: %w", m.ID, err)
-		}
-	}
-	return m, nil
 }

@@ -9,23 +9,26 @@ import (
 
 // statements prepares each SQL text once, when it is first used: a start of the program pays only for what it runs.
 type statements struct {
-	db interface {
-		PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
-	}
+	db    preparer
 	mu    sync.Mutex
-	texts map[string]*sql.Stmt
+	texts map[string]*sql.Stmt // nil once closed
 }
 
-func newStatements(db interface {
+// A preparer is a *sql.DB or a *sql.Conn.
+type preparer interface {
 	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
-},
-) *statements {
+}
+
+func newStatements(db preparer) *statements {
 	return &statements{db: db, texts: map[string]*sql.Stmt{}}
 }
 
 func (s *statements) get(ctx context.Context, query string) (*sql.Stmt, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.texts == nil {
+		return nil, ErrClosed
+	}
 	if stmt, ok := s.texts[query]; ok {
 		return stmt, nil
 	}
@@ -43,6 +46,6 @@ func (s *statements) close() error {
 	for _, stmt := range s.texts {
 		errs = append(errs, stmt.Close())
 	}
-	clear(s.texts)
+	s.texts = nil
 	return errors.Join(errs...)
 }

@@ -130,8 +130,8 @@ func (w *writer) transaction(batch ...*pendingWrite) error {
 	if _, err := w.exec("BEGIN IMMEDIATE"); err != nil {
 		return errors.Join(w.store.failed("writing", err), w.rollback()) // of one that could not be rolled back before
 	}
+	tx := &Tx{w: w}
 	for _, p := range batch {
-		tx := &Tx{w: w}
 		err := p.do(tx)
 		if tx.err != nil { // even if do has ignored it: SQLite may have rolled back already
 			err = w.store.failed("writing", tx.err)
