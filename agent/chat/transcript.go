@@ -2,6 +2,7 @@ package chat
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -121,9 +122,10 @@ func (t *Transcript) Apply(e Event) {
 			Reason: e.Reason, Usage: e.Usage, Details: e.Details,
 		})
 	case Interrupted:
-		status := StepInterrupted
-		if e.Cancelled {
-			status = StepCancelled
+		status := StepCancelled
+		if !e.Cancelled {
+			status = StepInterrupted
+			t.closeParts()
 		}
 		t.endStep(Step{Status: status})
 	case TurnFinished:
@@ -167,6 +169,21 @@ func (t *Transcript) closePart(key string, part func(string) Part) {
 	}
 	t.last().Parts[o.index] = part(o.text.String())
 	delete(t.parts, key)
+}
+
+// closeParts ends the parts that a broken response left open.
+func (t *Transcript) closeParts() {
+	for _, o := range t.parts {
+		m := t.last()
+		switch p := m.Parts[o.index].(type) {
+		case Text:
+			p.State = PartDone
+			m.Parts[o.index] = p
+		case Reasoning:
+			p.State = PartDone
+			m.Parts[o.index] = p
+		}
+	}
 }
 
 func (t *Transcript) endStep(s Step) {
@@ -327,19 +344,24 @@ func (t *Transcript) Owed() Owed {
 	return o
 }
 
-// Calls returns the calls of the last message that wait for a decision.
-func (t *Transcript) Waiting() []ToolCall {
+// Waiting returns the calls of the last message that wait for a decision.
+func (t *Transcript) Waiting() []ToolCall { return t.calls(ApprovalRequested) }
+
+// Partial returns the calls of the last message whose arguments are not complete.
+func (t *Transcript) Partial() []ToolCall { return t.calls(InputStreaming) }
+
+func (t *Transcript) calls(in ToolState) []ToolCall {
 	m, ok := t.TurnMessage()
 	if !ok {
 		return nil
 	}
-	var waiting []ToolCall
+	var found []ToolCall
 	for _, p := range m.Parts {
-		if c, ok := p.(ToolCall); ok && c.State == ApprovalRequested {
-			waiting = append(waiting, c)
+		if c, ok := p.(ToolCall); ok && c.State == in {
+			found = append(found, c)
 		}
 	}
-	return waiting
+	return found
 }
 
 // TurnSteps returns how many model responses the turn's message holds, those that were interrupted left out.
@@ -397,4 +419,13 @@ type ToolSpec struct {
 	Name        string
 	Description string
 	Schema      json.RawMessage // JSON Schema of the arguments, an object, draft 7
+}
+
+// Fork returns a transcript of its own that begins as t is now, for trying out events before they are committed. Text
+// that is open in both must not grow in both.
+func (t *Transcript) Fork() *Transcript {
+	next := *t
+	next.messages, next.owned, t.owned = slices.Clone(t.messages), false, false
+	next.parts = maps.Clone(t.parts)
+	return &next
 }

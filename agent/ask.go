@@ -1,0 +1,363 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/permission"
+	"github.com/coder-agent/coder/agent/store"
+)
+
+// gatherFor bounds how long deltas wait for others, so that a fast stream costs a hundred commits a second and not
+// thousands. The first delta of a step does not wait.
+const gatherFor = 10 * time.Millisecond
+
+// ask asks the model for one response and records it. cut says that a response is open which a crash has cut off.
+// A response that breaks off with a retryable error is kept for show and asked for again by the loop.
+func (t *turn) ask(ctx context.Context, cut bool) error {
+	req, err := t.beginStep(ctx, cut)
+	if err != nil {
+		return err
+	}
+	in := newIntake()
+	var producer sync.WaitGroup
+	ctx, stop := context.WithCancel(ctx)
+	producer.Go(func() { in.fill(t.agent.host.opts.Model.Stream(ctx, req)) })
+	defer producer.Wait()
+	defer stop()
+
+	w := writer{turn: t}
+	streamErr, err := t.drain(in, &w)
+	if err != nil {
+		return err // the store failed: nothing more can be recorded
+	}
+	if streamErr == nil && !w.answered {
+		streamErr = errors.New("the model's stream ended without an answer")
+	}
+	if streamErr == nil {
+		t.cuts = 0
+		return nil
+	}
+	if context.Cause(t.ctx) != nil {
+		streamErr = context.Cause(t.ctx)
+	}
+	return t.cutOff(ctx, &w, streamErr)
+}
+
+// beginStep closes what came before, opens a step and returns the request, all in one visit to the agent, so that a
+// prompt that steers is either in the request or in a later one.
+func (t *turn) beginStep(ctx context.Context, cut bool) (req chat.Request, err error) {
+	err = t.agent.do(context.WithoutCancel(ctx), func(s *state) error {
+		var events []chat.Event
+		if cut {
+			for _, c := range s.script.Partial() {
+				events = append(events, t.broken(c.ID, c.Name))
+			}
+			events = append(events, chat.Interrupted{Reason: "the host stopped while the model was answering"})
+		}
+		if t.stepOpen {
+			events = append(events, chat.StepFinished{})
+		}
+		if s.system == "" && s.agent.host.opts.System != nil {
+			system, err := s.agent.host.opts.System(s.session.Workdir)
+			if err != nil {
+				return err
+			}
+			s.system = system
+		}
+		req = chat.Request{
+			Model: s.session.Model, Session: s.agent.key, System: s.system,
+			Tools: s.agent.host.specs, Messages: s.script.Snapshot(),
+		}
+		t.stepOpen = true
+		return s.record(t, store.Fast, append(events, chat.StepStarted{})...)
+	})
+	return req, err
+}
+
+// drain records what the model says as it comes. It returns the stream's own error and, apart from it, that of the
+// store.
+func (t *turn) drain(in *intake, w *writer) (streamErr, err error) {
+	gather := time.NewTimer(0)
+	defer gather.Stop()
+	<-gather.C
+	for {
+		<-in.ready
+		events, ended, streamErr := in.take()
+		batch := w.write(events)
+		if err := t.record(store.Fast, batch...); err != nil {
+			return nil, err
+		}
+		if ended {
+			return streamErr, nil
+		}
+		gather.Reset(gatherFor)
+		select {
+		case <-gather.C:
+		case <-in.ended:
+		}
+	}
+}
+
+// cutOff records that the open response broke off, and whether it is asked for again.
+func (t *turn) cutOff(ctx context.Context, w *writer, cause error) error {
+	cancelled := errors.Is(context.Cause(t.ctx), errCancelled)
+	if errors.Is(cause, ErrShutdown) {
+		return cause // left as it is: the next host finds the step open
+	}
+	if err := t.record(store.Fast, w.cut(cause, cancelled)...); err != nil {
+		return err
+	}
+	var retryable interface{ Retryable() bool }
+	if cancelled || !w.output || !errors.As(cause, &retryable) || !retryable.Retryable() || t.cuts >= maxCuts {
+		return cause
+	}
+	t.cuts++
+	return t.pause(ctx, cause)
+}
+
+// An intake is where the model's events wait for the next commit. Deltas that follow each other are joined.
+type intake struct {
+	ready chan struct{} // holds a token while there is something to take
+	ended chan struct{} // closed with the end of the stream
+
+	mu     sync.Mutex
+	events []chat.Event
+	text   strings.Builder // of the delta that is last in events
+	done   bool
+	err    error
+}
+
+func newIntake() *intake {
+	return &intake{ready: make(chan struct{}, 1), ended: make(chan struct{})}
+}
+
+// fill reads the stream to its end.
+func (in *intake) fill(stream func(yield func(chat.Event, error) bool)) {
+	defer close(in.ended)
+	for e, err := range stream {
+		in.mu.Lock()
+		if err != nil {
+			in.err = err
+		} else {
+			in.add(e)
+		}
+		in.mu.Unlock()
+		in.signal()
+		if err != nil {
+			break
+		}
+	}
+	in.mu.Lock()
+	in.done = true
+	in.mu.Unlock()
+	in.signal()
+}
+
+func (in *intake) signal() {
+	select {
+	case in.ready <- struct{}{}:
+	default:
+	}
+}
+
+func (in *intake) add(e chat.Event) {
+	if n := len(in.events); n > 0 {
+		switch e := e.(type) {
+		case chat.TextDelta:
+			if _, ok := in.events[n-1].(chat.TextDelta); ok {
+				in.text.WriteString(e.Delta)
+				return
+			}
+		case chat.ReasoningDelta:
+			if _, ok := in.events[n-1].(chat.ReasoningDelta); ok {
+				in.text.WriteString(e.Delta)
+				return
+			}
+		case chat.ToolInputDelta:
+			if last, ok := in.events[n-1].(chat.ToolInputDelta); ok && last.ToolCallID == e.ToolCallID {
+				in.text.WriteString(e.InputTextDelta)
+				return
+			}
+		}
+	}
+	in.flush()
+	in.events = append(in.events, e)
+	switch e := e.(type) {
+	case chat.TextDelta:
+		in.text.WriteString(e.Delta)
+	case chat.ReasoningDelta:
+		in.text.WriteString(e.Delta)
+	case chat.ToolInputDelta:
+		in.text.WriteString(e.InputTextDelta)
+	}
+}
+
+// flush puts the joined text into the last event.
+func (in *intake) flush() {
+	if n := len(in.events); n > 0 {
+		switch e := in.events[n-1].(type) {
+		case chat.TextDelta:
+			in.events[n-1] = chat.TextDelta{Delta: in.text.String()}
+		case chat.ReasoningDelta:
+			in.events[n-1] = chat.ReasoningDelta{Delta: in.text.String()}
+		case chat.ToolInputDelta:
+			e.InputTextDelta = in.text.String()
+			in.events[n-1] = e
+		}
+	}
+	in.text.Reset()
+}
+
+func (in *intake) take() (events []chat.Event, ended bool, err error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.flush()
+	events, in.events = in.events, nil
+	return events, in.done, in.err
+}
+
+// A writer turns what a Model yields into the events of the turn: parts are opened and closed, calls are judged.
+type writer struct {
+	turn     *turn
+	kind     byte   // of the open part: 't' text, 'r' reasoning, 0 none
+	id       string // of the open part
+	parts    int
+	inputs   []chat.ToolInputStarted // calls whose arguments are incomplete
+	output   bool                    // the model has said something
+	answered bool
+}
+
+func (w *writer) write(events []chat.Event) []chat.Event {
+	var out []chat.Event
+	for _, e := range events {
+		switch e := e.(type) {
+		case chat.TextDelta:
+			out = append(w.open(out, 't'), chat.TextDelta{ID: w.id, Delta: e.Delta})
+		case chat.ReasoningDelta:
+			out = append(w.open(out, 'r'), chat.ReasoningDelta{ID: w.id, Delta: e.Delta})
+		case chat.ToolInputStarted:
+			w.inputs = append(w.inputs, e)
+			out = append(w.open(out, 0), e)
+		case chat.ToolCalled:
+			w.complete(e.ToolCallID)
+			out = append(w.open(out, 0), w.turn.receive(e)...)
+		case chat.ToolInputFailed:
+			w.complete(e.ToolCallID)
+			out = append(w.open(out, 0), e)
+		case chat.Answered:
+			w.answered = true
+			out = append(w.open(out, 0), e)
+		default: // ToolInputDelta, Retrying
+			out = append(out, e)
+		}
+		if _, retrying := e.(chat.Retrying); !retrying {
+			w.output = true
+		}
+	}
+	return out
+}
+
+// open makes a part of the kind the open one.
+func (w *writer) open(out []chat.Event, kind byte) []chat.Event {
+	if w.kind == kind {
+		return out
+	}
+	switch w.kind {
+	case 't':
+		out = append(out, chat.TextEnded{ID: w.id})
+	case 'r':
+		out = append(out, chat.ReasoningEnded{ID: w.id})
+	}
+	w.kind = kind
+	if kind == 0 {
+		return out
+	}
+	w.parts++
+	w.id = string(kind) + strconv.Itoa(w.parts)
+	if kind == 't' {
+		return append(out, chat.TextStarted{ID: w.id})
+	}
+	return append(out, chat.ReasoningStarted{ID: w.id})
+}
+
+func (w *writer) complete(callID string) {
+	for i, in := range w.inputs {
+		if in.ToolCallID == callID {
+			w.inputs = append(w.inputs[:i], w.inputs[i+1:]...)
+			return
+		}
+	}
+}
+
+// cut returns the events that end a response which broke off. Text that a user stopped stays open, as in the Agents
+// SDK; calls whose arguments never came are over.
+func (w *writer) cut(cause error, cancelled bool) []chat.Event {
+	var out []chat.Event
+	if !cancelled {
+		out = w.open(out, 0)
+	}
+	for _, in := range w.inputs {
+		out = append(out, w.turn.broken(in.ToolCallID, in.ToolName))
+	}
+	return append(out, chat.Interrupted{Reason: cause.Error(), Cancelled: cancelled})
+}
+
+// broken ends a call whose arguments will never be complete.
+func (t *turn) broken(callID, tool string) chat.Event {
+	_, ours := t.agent.host.tools[tool]
+	return chat.ToolInputFailed{
+		ToolCallID: callID, ToolName: tool, Input: []byte(`""`), Dynamic: !ours,
+		ErrorText: "the response broke off before the arguments were complete",
+	}
+}
+
+// receive judges a complete call at once: it may run, waits for a decision, or has its result already.
+func (t *turn) receive(e chat.ToolCalled) []chat.Event {
+	h := t.agent.host
+	tool, ok := h.tools[e.ToolName]
+	if !ok {
+		return []chat.Event{chat.ToolInputFailed{
+			ToolCallID: e.ToolCallID, ToolName: e.ToolName, Input: e.Input, Dynamic: true,
+			ErrorText: "there is no tool " + strconv.Quote(e.ToolName) + "; the tools are: " + h.toolNames(),
+		}}
+	}
+	if _, err := tool.Action(e.Input); err != nil {
+		return []chat.Event{chat.ToolInputFailed{
+			ToolCallID: e.ToolCallID, ToolName: e.ToolName, Input: e.Input, ErrorText: err.Error(),
+		}}
+	}
+	mode, workdir := t.terms()
+	j := judge(tool, chat.ToolCall{Name: e.ToolName, Input: e.Input}, mode, workdir)
+	judged := chat.Judged{ToolCallID: e.ToolCallID, Verdict: string(j.verdict.Decision), Reason: j.verdict.Reason, Summary: j.summary}
+	switch j.verdict.Decision {
+	case permission.Allow:
+		return []chat.Event{e}
+	case permission.Ask:
+		return []chat.Event{e, judged, chat.ApprovalAsked{ApprovalID: newID("ask"), ToolCallID: e.ToolCallID}}
+	}
+	return []chat.Event{e, judged, chat.ToolFailed{ToolCallID: e.ToolCallID, ErrorText: "denied: " + j.verdict.Reason}}
+}
+
+// terms are the session's mode and workdir as they are now.
+func (t *turn) terms() (mode permission.Mode, workdir string) {
+	// An error would say that the host has closed; the zero mode then asks about everything.
+	_ = t.agent.do(context.WithoutCancel(t.ctx), func(s *state) error {
+		mode, workdir = permission.Mode(s.session.Mode), s.session.Workdir
+		return nil
+	})
+	return mode, workdir
+}
+
+func (h *Host) toolNames() string {
+	names := make([]string, len(h.specs))
+	for i, spec := range h.specs {
+		names[i] = spec.Name
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,126 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/permission"
+	"github.com/coder-agent/coder/agent/store"
+)
+
+// interruptedCall answers a call that had started when the host stopped: it is never repeated blindly.
+const interruptedCall = "interrupted: the tool had started and its result was lost; check what it did before repeating it"
+
+// maxReads bounds how many reading calls of a step run at the same time.
+const maxReads = 8
+
+// runTools runs the calls of a step: reading ones that follow each other together, all others in order.
+func (t *turn) runTools(ctx context.Context, calls []chat.ToolCall) error {
+	for len(calls) > 0 && ctx.Err() == nil {
+		n := 1
+		for t.reads(calls[0]) && n < len(calls) && t.reads(calls[n]) {
+			n++
+		}
+		if err := t.runGroup(ctx, calls[:n]); err != nil {
+			return err
+		}
+		calls = calls[n:]
+	}
+	return nil
+}
+
+func (t *turn) reads(c chat.ToolCall) bool {
+	return t.agent.host.tools[c.Name].Effect == permission.Reads
+}
+
+// runGroup runs calls together: their starts are one commit, before any of them acts.
+func (t *turn) runGroup(ctx context.Context, calls []chat.ToolCall) error {
+	var starts []chat.Event
+	var run []chat.ToolCall
+	durability := store.Fast
+	for _, c := range calls {
+		tool, ok := t.agent.host.tools[c.Name]
+		switch {
+		case !ok:
+			starts = append(starts, chat.ToolFailed{ToolCallID: c.ID, ErrorText: "this version has no tool " + c.Name})
+			continue
+		case c.Started && !t.reads(c):
+			starts = append(starts, chat.ToolFailed{ToolCallID: c.ID, ErrorText: interruptedCall})
+			continue
+		}
+		if c.State == chat.ApprovalResponded {
+			// A client that joined with this stream does not know the call: AI SDK 6 ends in an error without this.
+			starts = append(starts, chat.ToolCalled{ToolCallID: c.ID, ToolName: c.Name, Input: c.Input})
+		}
+		if !t.reads(c) {
+			durability = store.Safe
+		}
+		starts = append(starts, chat.ToolStarted{ToolCallID: c.ID, Summary: summary(tool, c)})
+		run = append(run, c)
+	}
+	if err := t.record(durability, starts...); err != nil {
+		return err
+	}
+	var group errgroup.Group
+	group.SetLimit(maxReads)
+	for _, c := range run {
+		group.Go(func() error { return t.runCall(ctx, c) })
+	}
+	return group.Wait()
+}
+
+func summary(tool Tool, c chat.ToolCall) string {
+	action, err := tool.Action(c.Input)
+	if err != nil {
+		return ""
+	}
+	return clip(action.Summary)
+}
+
+// runCall runs one call and records its result, also when the turn was cancelled meanwhile.
+func (t *turn) runCall(ctx context.Context, c chat.ToolCall) error {
+	result, err := t.call(context.WithValue(ctx, callKey{}, c.ID), c)
+	if err != nil && errors.Is(context.Cause(ctx), ErrShutdown) {
+		return nil // ended by us: the next host finds the call started
+	}
+	if err != nil {
+		return t.record(store.Safe, chat.ToolFailed{ToolCallID: c.ID, ErrorText: failure(ctx, err)})
+	}
+	output := chat.Output{Text: result.Text, Files: result.Files}
+	if result.Details != nil {
+		details, err := json.Marshal(result.Details)
+		if err != nil {
+			return fmt.Errorf("agent: details of tool %s: %w", c.Name, err)
+		}
+		output.Details = details
+	}
+	return t.record(store.Safe, chat.ToolFinished{ToolCallID: c.ID, Output: output})
+}
+
+// failure is the text for the model.
+func failure(ctx context.Context, err error) string {
+	if errors.Is(context.Cause(ctx), errCancelled) {
+		return "cancelled by the user: " + err.Error()
+	}
+	if text := err.Error(); text != "" {
+		return text
+	}
+	return "the tool failed without saying why"
+}
+
+// call runs the tool. A tool that panics has failed; the agent goes on.
+func (t *turn) call(ctx context.Context, c chat.ToolCall) (result Result, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			t.agent.host.opts.Logger.Error("a tool panicked", "tool", c.Name, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("the tool %s broke down (%v): this is a bug in coder; try another way", c.Name, p)
+		}
+	}()
+	return t.agent.host.tools[c.Name].Run(ctx, c.Input)
+}

@@ -1,0 +1,239 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/permission"
+	"github.com/coder-agent/coder/agent/store"
+)
+
+const (
+	keepEvents = 10 * time.Minute // of a finished turn, for late resumers
+	sweepEvery = 10 * time.Minute
+)
+
+// A Host keeps the agents of one data dir alive. There is one per data dir: it holds the lock of the dir.
+type Host struct {
+	opts  Options
+	dir   string
+	lock  *flock.Flock
+	store *store.Store
+	tools map[string]Tool
+	specs []chat.ToolSpec // of all tools, in their order
+
+	ctx    context.Context // done, with ErrShutdown, once the host closes
+	cancel context.CancelCauseFunc
+	owned  sync.WaitGroup // the clock and the agents' loops
+
+	mu     sync.Mutex
+	agents map[string]*CoderAgent // by key, the name in lower case
+	closed bool
+
+	turns, subscribers atomic.Int64
+}
+
+// Open takes the lock of dir, or returns a *HeldError, opens its store and resumes the turns that are open there. The
+// host lives until Close; ctx bounds the opening and hands down its values.
+func Open(ctx context.Context, dir string, opts Options) (*Host, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("agent: making the data dir: %w", err)
+	}
+	lock := flock.New(filepath.Join(dir, "host.lock"), flock.SetPermissions(0o600))
+	held, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("agent: locking %s: %w", dir, err)
+	}
+	if !held {
+		return nil, &HeldError{Dir: dir, Addr: runningAddr(dir)}
+	}
+	h, err := open(ctx, dir, lock, opts)
+	if err != nil {
+		return nil, errors.Join(err, lock.Unlock())
+	}
+	return h, nil
+}
+
+func open(ctx context.Context, dir string, lock *flock.Flock, opts Options) (*Host, error) {
+	h := &Host{opts: opts, dir: dir, lock: lock, tools: make(map[string]Tool), agents: make(map[string]*CoderAgent)}
+	for _, tool := range opts.Tools {
+		spec, err := tool.spec()
+		if err != nil {
+			return nil, err
+		}
+		if _, twice := h.tools[tool.Name]; twice {
+			return nil, fmt.Errorf("agent: two tools named %s", tool.Name)
+		}
+		h.tools[tool.Name] = tool
+		h.specs = append(h.specs, spec)
+	}
+	var err error
+	if h.store, err = store.Open(ctx, dir); err != nil {
+		return nil, err
+	}
+	h.ctx, h.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	h.owned.Go(h.clock)
+	if err := h.resume(ctx); err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	return h, nil
+}
+
+// resume wakes every agent that has work.
+func (h *Host) resume(ctx context.Context) error {
+	keys, err := h.store.OpenSessions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		a, err := h.Agent(ctx, key)
+		if err != nil {
+			return err
+		}
+		if err := a.wake(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clock sweeps what is kept for a while only.
+func (h *Host) clock() {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			err := h.store.Write(h.ctx, store.Fast, func(tx *store.Tx) error {
+				return tx.Sweep(h.opts.Now().Add(-keepEvents))
+			})
+			if err != nil && h.ctx.Err() == nil {
+				h.opts.Logger.Error("sweeping the store", "err", err)
+			}
+		case <-h.ctx.Done():
+			return
+		}
+	}
+}
+
+// Close refuses new work, cancels turns (they stay open on disk), waits for everything the host owns and releases the
+// lock.
+func (h *Host) Close() error {
+	h.mu.Lock()
+	h.closed = true
+	h.mu.Unlock()
+	h.cancel(ErrShutdown)
+	h.owned.Wait()
+	return errors.Join(h.store.Close(), h.lock.Unlock())
+}
+
+var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._%-]{0,127}$`)
+
+// Agent returns the agent with the name: the same name, in whatever case, the same agent. It wakes up when it is first
+// used. A bad name is a *NameError.
+func (h *Host) Agent(_ context.Context, name string) (*CoderAgent, error) {
+	if !namePattern.MatchString(name) {
+		return nil, &NameError{Name: name}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return nil, ErrShutdown
+	}
+	key := strings.ToLower(name)
+	a, ok := h.agents[key]
+	if !ok {
+		a = &CoderAgent{host: h, key: key, name: name, mailbox: make(chan command)}
+		h.agents[key] = a
+	}
+	return a, nil
+}
+
+// A Session describes an agent for lists.
+type Session struct {
+	Name     string          `json:"name"`
+	Title    string          `json:"title"` // the beginning of the first prompt, or what a client set
+	Workdir  string          `json:"workdir"`
+	Model    string          `json:"model"`
+	Mode     permission.Mode `json:"mode"`
+	Status   Status          `json:"status"`
+	Messages int             `json:"messages"`
+	Usage    chat.Usage      `json:"usage"`
+	Created  time.Time       `json:"created"`
+	Updated  time.Time       `json:"updated"`
+}
+
+// A Status says what a session is doing.
+type Status string
+
+const (
+	Idle    Status = "idle"
+	Running Status = "running"
+	Waiting Status = "waiting" // for a decision
+)
+
+// Sessions lists the sessions on disk, the last used first.
+func (h *Host) Sessions(ctx context.Context) ([]Session, error) {
+	rows, err := h.store.Sessions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Session, 0, len(rows))
+	for _, r := range rows {
+		list = append(list, SessionOf(r))
+	}
+	return list, nil
+}
+
+// SessionOf describes a stored session: for commands that read the store while no host runs.
+func SessionOf(r store.Session) Session {
+	return Session{
+		Name: r.Name, Title: r.Title, Workdir: r.Workdir, Model: r.Model, Mode: permission.Mode(r.Mode),
+		Status: Status(r.Status), Messages: r.Messages, Usage: r.Usage, Created: r.Created, Updated: r.Updated,
+	}
+}
+
+// Delete cancels the session's turns and removes it from disk. Its subscribers get ErrDeleted.
+func (h *Host) Delete(ctx context.Context, name string) error {
+	a, err := h.Agent(ctx, name)
+	if err != nil {
+		return err
+	}
+	return a.delete(ctx)
+}
+
+// Busy reports how many turns run or wait in queues and how many subscribers there are.
+func (h *Host) Busy() (turns, subscribers int) {
+	return int(h.turns.Load()), int(h.subscribers.Load())
+}
+
+// runningAddr returns the address that a host has published in run/host.json of the data dir, or "".
+func runningAddr(dir string) string {
+	data, err := os.ReadFile(filepath.Join(dir, "run", "host.json"))
+	if err != nil {
+		return ""
+	}
+	var info struct {
+		Addr string `json:"addr"`
+	}
+	if json.Unmarshal(data, &info) != nil {
+		return ""
+	}
+	return info.Addr
+}

@@ -1,0 +1,252 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/permission"
+	"github.com/coder-agent/coder/agent/store"
+)
+
+// methods is the RPC table: what every client can call. To add a method, add its entry.
+var methods = map[string]func(*CoderAgent, context.Context, []json.RawMessage) (any, error){
+	"setup":       method1((*CoderAgent).setup),
+	"getMessages": method0(func(a *CoderAgent, ctx context.Context) (any, error) { return a.Messages(ctx) }),
+	"approvals":   method0(func(a *CoderAgent, ctx context.Context) (any, error) { return a.approvals(ctx) }),
+	"usage":       method0(func(a *CoderAgent, ctx context.Context) (any, error) { return a.usage(ctx) }),
+	"decide":      decideMethod,
+	"cancel":      cancelMethod,
+	"steer":       method1(func(a *CoderAgent, ctx context.Context, text string) (any, error) { return nil, a.Steer(ctx, text) }),
+	"setModel":    method1(func(a *CoderAgent, ctx context.Context, id string) (any, error) { return nil, a.setModel(ctx, id) }),
+	"setMode":     method1(func(a *CoderAgent, ctx context.Context, m string) (any, error) { return nil, a.setMode(ctx, m) }),
+}
+
+// Call calls a method of the RPC table. The result is nil or marshals to JSON. An unknown method is a *MethodError.
+func (a *CoderAgent) Call(ctx context.Context, method string, args []json.RawMessage) (any, error) {
+	if a == nil {
+		return nil, ErrNoAgent
+	}
+	call, ok := methods[method]
+	if !ok {
+		return nil, &MethodError{Method: method}
+	}
+	return call(a, context.WithValue(ctx, agentKey{}, a), args)
+}
+
+func method0(do func(*CoderAgent, context.Context) (any, error)) func(*CoderAgent, context.Context, []json.RawMessage) (any, error) {
+	return func(a *CoderAgent, ctx context.Context, _ []json.RawMessage) (any, error) { return do(a, ctx) }
+}
+
+func method1[A any](do func(*CoderAgent, context.Context, A) (any, error)) func(*CoderAgent, context.Context, []json.RawMessage) (any, error) {
+	return func(a *CoderAgent, ctx context.Context, args []json.RawMessage) (any, error) {
+		v, err := arg[A](args, 0)
+		if err != nil {
+			return nil, err
+		}
+		return do(a, ctx, v)
+	}
+}
+
+func arg[A any](args []json.RawMessage, i int) (v A, err error) {
+	if i >= len(args) {
+		return v, fmt.Errorf("argument %d is missing", i+1)
+	}
+	if err := json.Unmarshal(args[i], &v); err != nil {
+		return v, fmt.Errorf("argument %d: %w", i+1, err)
+	}
+	return v, nil
+}
+
+func decideMethod(a *CoderAgent, ctx context.Context, args []json.RawMessage) (any, error) {
+	callID, err := arg[string](args, 0)
+	if err != nil {
+		return nil, err
+	}
+	approved, err := arg[bool](args, 1)
+	if err != nil {
+		return nil, err
+	}
+	d := Decision{Approved: approved, By: callerFrom(ctx).Connection}
+	if len(args) > 2 {
+		if d.Reason, err = arg[string](args, 2); err != nil {
+			return nil, err
+		}
+	}
+	return nil, a.Decide(ctx, callID, d)
+}
+
+func cancelMethod(a *CoderAgent, ctx context.Context, args []json.RawMessage) (any, error) {
+	var id string
+	if len(args) > 0 {
+		var err error
+		if id, err = arg[string](args, 0); err != nil {
+			return nil, err
+		}
+	}
+	return nil, a.Cancel(ctx, id)
+}
+
+func (a *CoderAgent) approvals(ctx context.Context) (list []Pending, err error) {
+	err = a.do(ctx, func(s *state) error { list = s.pending(); return nil })
+	return list, err
+}
+
+func (a *CoderAgent) usage(ctx context.Context) (u chat.Usage, err error) {
+	err = a.do(ctx, func(s *state) error {
+		u = s.session.Usage
+		if s.turn != nil {
+			u = u.Add(s.script.TurnUsage())
+		}
+		return nil
+	})
+	return u, err
+}
+
+// Setup is the argument of the method "setup": what a client wants of a session before it prompts. Empty fields leave
+// things as they are.
+type Setup struct {
+	Workdir  string   `json:"workdir,omitempty"` // absolute; fixed once the transcript is not empty
+	Mode     string   `json:"mode,omitempty"`    // a page may only tighten it
+	Model    string   `json:"model,omitempty"`
+	MaxSteps int      `json:"maxSteps,omitempty"`
+	Environ  []string `json:"environ,omitempty"` // for the commands, as KEY=value; kept in memory only
+}
+
+// SetupResult is what "setup" answers.
+type SetupResult struct {
+	Name    string          `json:"name"`
+	Workdir string          `json:"workdir"`
+	Mode    permission.Mode `json:"mode"`
+	Model   string          `json:"model"`
+	Created bool            `json:"created"` // the session is new
+}
+
+func (a *CoderAgent) setup(ctx context.Context, want Setup) (any, error) {
+	dir := want.Workdir
+	if dir != "" {
+		var err error
+		if dir, err = folder(dir); err != nil {
+			return nil, &WorkdirError{Session: a.name, Want: want.Workdir, Err: err}
+		}
+	}
+	var result SetupResult
+	err := a.do(ctx, func(s *state) error {
+		row := s.session
+		if dir != "" && dir != row.Workdir {
+			if s.known && row.Workdir != "" && s.script.Len() > 0 {
+				return &WorkdirError{Session: a.name, Want: dir, Have: row.Workdir}
+			}
+			row.Workdir = dir
+		}
+		if want.Mode != "" {
+			mode, err := s.allowedMode(ctx, want.Mode)
+			if err != nil {
+				return err
+			}
+			row.Mode = string(mode)
+		}
+		if want.Model != "" {
+			row.Model = want.Model
+		}
+		if want.MaxSteps < 0 {
+			return errors.New("maxSteps must not be negative")
+		}
+		row.MaxSteps = want.MaxSteps
+		result = SetupResult{
+			Name: row.Name, Workdir: row.Workdir, Mode: permission.Mode(row.Mode), Model: row.Model, Created: !s.known,
+		}
+		return s.settleRow(ctx, row, want.Environ)
+	})
+	return result, err
+}
+
+// settleRow writes a changed session row; one that has not changed costs nothing.
+func (s *state) settleRow(ctx context.Context, row store.Session, environ []string) error {
+	if environ != nil && !callerFrom(ctx).Page {
+		s.environ = slices.Clone(environ)
+	}
+	old := s.session
+	if s.known && old.Workdir == row.Workdir && old.Mode == row.Mode && old.Model == row.Model && old.MaxSteps == row.MaxSteps {
+		return nil
+	}
+	s.session = row
+	if err := s.write(store.Fast, func(*store.Tx) error { return nil }); err != nil {
+		s.session = old
+		return fmt.Errorf("recording session %s: %w", s.agent.name, err)
+	}
+	if old.Workdir != row.Workdir {
+		s.system = ""
+	}
+	s.refresh("")
+	return nil
+}
+
+// allowedMode checks a mode that a caller wants: loosening is for people at the machine.
+func (s *state) allowedMode(ctx context.Context, name string) (permission.Mode, error) {
+	mode, err := permission.ParseMode(name)
+	if err != nil {
+		return "", err
+	}
+	have := permission.Mode(s.session.Mode)
+	if callerFrom(ctx).Page && !mode.Tighter(have) {
+		return "", fmt.Errorf("a page may not loosen the mode from %s to %s", have, mode)
+	}
+	return mode, nil
+}
+
+func (a *CoderAgent) setMode(ctx context.Context, name string) error {
+	return a.do(ctx, func(s *state) error {
+		mode, err := s.allowedMode(ctx, name)
+		if err != nil {
+			return err
+		}
+		row := s.session
+		row.Mode = string(mode)
+		return s.settleRow(ctx, row, nil)
+	})
+}
+
+func (a *CoderAgent) setModel(ctx context.Context, id string) error {
+	if id == "" {
+		return errors.New("the model id is empty")
+	}
+	return a.do(ctx, func(s *state) error {
+		row := s.session
+		row.Model = id
+		return s.settleRow(ctx, row, nil)
+	})
+}
+
+// folder checks that a path is an absolute, readable folder and resolves its links.
+func folder(path string) (string, error) {
+	if !filepath.IsAbs(path) {
+		return "", errors.New("the path is not absolute")
+	}
+	dir, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", err
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return "", err
+	case !info.IsDir():
+		return "", fmt.Errorf("%s is not a folder", dir)
+	}
+	if _, err := f.Readdirnames(1); err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	return dir, nil
+}

@@ -1,0 +1,401 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/store"
+)
+
+// A Prompt asks for a turn.
+type Prompt struct {
+	ID       string         // the request id; a second prompt with the same id has no effect and no error
+	Messages []chat.Message // the client's transcript, or only what is new: merged by id, user messages alone
+	Client   string         // the connection that asks
+}
+
+// Prompt records the prompt; nil means durable, not answered. The turn starts at once or when those before it are
+// over. A turn that waits for a decision is over: what waits is denied.
+func (a *CoderAgent) Prompt(ctx context.Context, p Prompt) error {
+	return a.do(ctx, func(s *state) error {
+		if s.closing {
+			return ErrShutdown
+		}
+		if s.session.Workdir == "" {
+			return &WorkdirError{Session: a.name}
+		}
+		row := store.Turn{ID: p.ID, Client: p.Client, MessageIDs: trailing(p.Messages), Prompt: users(p.Messages)}
+		if s.turn != nil || len(s.queue) > 0 {
+			return s.enqueue(row, p.Messages)
+		}
+		return s.begin(row, p.Messages, false)
+	})
+}
+
+// trailing returns the ids of the last user messages in a row.
+func trailing(messages []chat.Message) []string {
+	var ids []string
+	for _, m := range slices.Backward(messages) {
+		if m.Role != chat.User {
+			break
+		}
+		ids = append(ids, m.ID)
+	}
+	slices.Reverse(ids)
+	return ids
+}
+
+// users keeps what a client may say: user messages whole, of the others only that it knows their ids.
+func users(messages []chat.Message) []chat.Message {
+	kept := make([]chat.Message, 0, len(messages))
+	for _, m := range messages {
+		if m.Role != chat.User {
+			m = chat.Message{ID: m.ID, Role: m.Role}
+		}
+		kept = append(kept, m)
+	}
+	return kept
+}
+
+// enqueue records a prompt whose turn must wait.
+func (s *state) enqueue(row store.Turn, messages []chat.Message) error {
+	if len(row.MessageIDs) == 0 {
+		return ErrNoPrompt
+	}
+	row.Status = store.TurnQueued
+	added := false
+	err := s.write(store.Safe, func(tx *store.Tx) (err error) {
+		added, err = tx.AddTurn(s.agent.key, &row)
+		return err
+	})
+	if err != nil || !added {
+		return err
+	}
+	s.queue = append(s.queue, row)
+	s.agent.host.count(1)
+	s.publish(Queued{Turn: turnOf(row)})
+	s.publish(Prompted{By: row.Client, Turn: turnOf(row), Messages: s.view()})
+	s.refresh("")
+	return nil
+}
+
+// begin merges a prompt into the transcript and starts its turn, all in one commit. queued says that the turn has its
+// row already.
+func (s *state) begin(row store.Turn, messages []chat.Message, queued bool) error {
+	next, change, err := s.merge(messages)
+	if err != nil {
+		return err
+	}
+	row.Status, row.Prompt = store.TurnOpen, nil
+	t := newTurn(s.agent, row, 0)
+	start := chat.TurnStarted{MessageID: newID("msg")}
+	bodies, err := encode([]chat.Event{start})
+	if err != nil {
+		return err
+	}
+	old := s.session
+	s.session.Status, s.session.Messages = string(Running), next.Len()+1
+	if s.session.Title == "" {
+		s.session.Title = title(next)
+	}
+	added := queued
+	err = s.write(store.Safe, func(tx *store.Tx) (err error) {
+		if queued {
+			err = tx.SetTurn(s.agent.key, row)
+		} else {
+			added, err = tx.AddTurn(s.agent.key, &row)
+		}
+		if err != nil || !added {
+			return err
+		}
+		if err := change(tx); err != nil {
+			return err
+		}
+		return tx.AppendEvents(s.agent.key, row.ID, 0, bodies)
+	})
+	if err != nil || !added {
+		s.session = old
+		return err
+	}
+	t.row = row
+	s.script, s.failed = next, nil
+	s.publish(Prompted{By: row.Client, Turn: turnOf(row), Messages: s.view()})
+	s.script.Apply(start)
+	s.turn = t
+	s.publishEvents(t, []chat.Event{start}, bodies)
+	s.agent.host.count(1)
+	s.refresh("")
+	s.launch(t)
+	return nil
+}
+
+// merge takes the user messages of a request into a copy of the transcript, by the rules of the Agents SDK: known ids
+// are updated, unknown ones appended, and when every incoming id is known, the messages that the request leaves out
+// go. Calls that wait for a decision are denied. It returns the copy and what to write.
+func (s *state) merge(incoming []chat.Message) (*chat.Transcript, func(*store.Tx) error, error) {
+	next := chat.NewTranscript(s.script.Snapshot())
+	have := make(map[string]chat.Message)
+	for _, m := range next.Snapshot() {
+		have[m.ID] = m
+	}
+	sent, allKnown := make(map[string]bool), true
+	for _, m := range incoming {
+		sent[m.ID] = true
+		if _, known := have[m.ID]; !known {
+			allKnown = false
+		}
+	}
+	if allKnown {
+		next.Retain(func(m chat.Message) bool { return sent[m.ID] })
+	}
+	for _, c := range next.Waiting() {
+		next.Apply(chat.Decided{ToolCallID: c.ID, Reason: "the user sent a new prompt instead"})
+	}
+	for _, m := range incoming {
+		old, known := have[m.ID]
+		switch {
+		case m.Role != chat.User || known && old.Role != chat.User:
+		case known:
+			next.Replace(m)
+		default:
+			have[m.ID] = m
+			next.Append(m)
+		}
+	}
+	if last, ok := next.Last(); !ok || last.Role != chat.User {
+		return nil, nil, ErrNoPrompt
+	}
+	return next, s.rewrite(s.script.Snapshot(), next.Snapshot()), nil
+}
+
+// rewrite returns what turns the stored messages from one list into another: rows from the first difference on.
+func (s *state) rewrite(from, to []chat.Message) func(*store.Tx) error {
+	same := 0
+	for same < len(from) && same < len(to) && sameMessage(from[same], to[same]) {
+		same++
+	}
+	return func(tx *store.Tx) error {
+		if same < len(from) {
+			if err := tx.DeleteMessagesFrom(s.agent.key, same); err != nil {
+				return err
+			}
+		}
+		for i, m := range to[same:] {
+			if err := tx.PutMessage(s.agent.key, same+i, m); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// sameMessage reports whether two messages are the same value: those that nobody changed share their parts.
+func sameMessage(a, b chat.Message) bool {
+	if a.ID != b.ID || len(a.Parts) != len(b.Parts) {
+		return false
+	}
+	return len(a.Parts) == 0 || &a.Parts[0] == &b.Parts[0]
+}
+
+func title(t *chat.Transcript) string {
+	for _, m := range t.Snapshot() {
+		text := strings.Join(strings.Fields(m.Text()), " ")
+		if m.Role != chat.User || text == "" {
+			continue
+		}
+		const limit = 80 // runes
+		if r := []rune(text); len(r) > limit {
+			return string(r[:limit-1]) + "…"
+		}
+		return text
+	}
+	return ""
+}
+
+// newID returns a fresh id that sorts by time.
+func newID(kind string) string {
+	return kind + "_" + strings.ReplaceAll(uuid.Must(uuid.NewV7()).String(), "-", "")
+}
+
+// next starts the turn of the first prompt that waits.
+func (s *state) next() {
+	for s.turn == nil && len(s.queue) > 0 && !s.closing {
+		row := s.queue[0]
+		s.queue = s.queue[1:]
+		s.agent.host.count(-1)
+		err := s.begin(row, row.Prompt, true)
+		if err == nil {
+			return
+		}
+		if err := errors.Join(err, s.abandon(row, chat.FinishError, err.Error())); err != nil {
+			s.agent.host.opts.Logger.Error("starting a queued turn", "session", s.agent.key, "turn", row.ID, "err", err)
+		}
+	}
+}
+
+// abandon ends a turn that never began.
+func (s *state) abandon(row store.Turn, reason chat.FinishReason, why string) error {
+	row.Status, row.Reason, row.Error, row.Prompt = store.TurnDone, reason, why, nil
+	row.Finished = s.agent.host.opts.Now()
+	if err := s.write(store.Safe, func(tx *store.Tx) error { return tx.SetTurn(s.agent.key, row) }); err != nil {
+		return fmt.Errorf("ending the queued turn %s: %w", row.ID, err)
+	}
+	s.publish(Dropped{Turn: turnOf(row)})
+	s.refresh("")
+	return nil
+}
+
+// dropQueue cancels the prompt that waits under the request id, or all of them for "".
+func (s *state) dropQueue(requestID string) error {
+	for _, row := range slices.Clone(s.queue) {
+		if requestID != "" && row.ID != requestID {
+			continue
+		}
+		if err := s.abandon(row, chat.FinishCancelled, ""); err != nil {
+			return err
+		}
+		s.queue = slices.DeleteFunc(s.queue, func(q store.Turn) bool { return q.ID == row.ID })
+		s.agent.host.count(-1)
+	}
+	return nil
+}
+
+// Cancel stops the turn of the request, running or waiting in the queue. "" means whatever runs. An unknown id is no
+// error.
+func (a *CoderAgent) Cancel(ctx context.Context, requestID string) error {
+	return a.do(ctx, func(s *state) error {
+		if s.turn != nil && (requestID == "" || s.turn.row.ID == requestID) {
+			s.turn.cancel(errCancelled)
+			return nil
+		}
+		if requestID == "" {
+			return nil
+		}
+		return s.dropQueue(requestID)
+	})
+}
+
+// Clear cancels all turns and empties the transcript.
+func (a *CoderAgent) Clear(ctx context.Context) error {
+	return a.still(ctx, func(s *state) error {
+		old := s.session
+		s.session.Status, s.session.Messages = string(Idle), 0
+		err := s.write(store.Safe, func(tx *store.Tx) error { return tx.ClearMessages(a.key) })
+		if err != nil {
+			s.session = old
+			return fmt.Errorf("clearing session %s: %w", a.name, err)
+		}
+		s.script, s.failed = chat.NewTranscript(nil), nil
+		clear(s.seen)
+		s.publish(Cleared{By: callerFrom(ctx).Connection})
+		s.refresh("")
+		return nil
+	})
+}
+
+// Steer puts a prompt into the running turn, where the model sees it at its next step. When no turn runs it is an
+// ordinary prompt.
+func (a *CoderAgent) Steer(ctx context.Context, text string) error {
+	if strings.TrimSpace(text) == "" {
+		return ErrNoPrompt
+	}
+	steered := false
+	err := a.do(ctx, func(s *state) error {
+		if s.turn == nil || s.turn.ctx.Err() != nil {
+			return nil
+		}
+		steered = true
+		return s.record(s.turn, store.Safe, chat.Steered{ID: newID("steer"), Text: text})
+	})
+	if err != nil || steered {
+		return err
+	}
+	return a.Prompt(ctx, Prompt{
+		ID: newID("turn"), Client: callerFrom(ctx).Connection,
+		Messages: []chat.Message{{ID: newID("user"), Role: chat.User, Parts: []chat.Part{chat.Text{Text: text}}}},
+	})
+}
+
+// A Decision answers an approval.
+type Decision struct {
+	Approved bool
+	Reason   string // with a denial: the user's words for the model
+	By       string // the connection
+}
+
+// Decide records the user's decision on a waiting tool call and lets the turn go on once nothing waits any more. The
+// first answer wins; a call that does not wait is a *NotWaitingError.
+func (a *CoderAgent) Decide(ctx context.Context, callID string, d Decision) error {
+	return a.do(ctx, func(s *state) error {
+		c, ok := s.script.Call(callID)
+		if !ok || c.State != chat.ApprovalRequested {
+			return &NotWaitingError{CallID: callID}
+		}
+		event := chat.Decided{ToolCallID: callID, Approved: d.Approved, Reason: d.Reason, By: d.By}
+		if s.turn == nil {
+			return s.decideParked(event)
+		}
+		if err := s.record(s.turn, store.Safe, event); err != nil {
+			return err
+		}
+		s.publishLast()
+		s.refresh("")
+		return nil
+	})
+}
+
+func (s *state) publishLast() {
+	messages := s.script.Snapshot()
+	s.publish(MessageUpdated{Message: messages[len(messages)-1]})
+}
+
+// decideParked commits the decision and, when it was the last, opens the continuation in the same transaction.
+func (s *state) decideParked(event chat.Decided) error {
+	if s.closing {
+		return ErrShutdown
+	}
+	next := chat.NewTranscript(s.script.Snapshot())
+	next.Apply(event)
+	last, _ := next.Last()
+	goOn := len(next.Waiting()) == 0
+	row := store.Turn{ID: newID("turn"), Status: store.TurnOpen, Continuation: true, Client: event.By}
+	start := chat.TurnStarted{}
+	bodies, err := encode([]chat.Event{start})
+	if err != nil {
+		return err
+	}
+	old := s.session
+	if goOn {
+		s.session.Status = string(Running)
+	}
+	err = s.write(store.Safe, func(tx *store.Tx) error {
+		if err := tx.PutMessage(s.agent.key, next.Len()-1, last); err != nil || !goOn {
+			return err
+		}
+		if _, err := tx.AddTurn(s.agent.key, &row); err != nil {
+			return err
+		}
+		return tx.AppendEvents(s.agent.key, row.ID, 0, bodies)
+	})
+	if err != nil {
+		s.session = old
+		return errors.Join(fmt.Errorf("recording the decision on %s", event.ToolCallID), err)
+	}
+	s.script = next
+	s.publishLast()
+	if goOn {
+		s.script.Apply(start)
+		s.turn = newTurn(s.agent, row, 0)
+		s.publishEvents(s.turn, []chat.Event{start}, bodies)
+		s.agent.host.count(1)
+		s.launch(s.turn)
+	}
+	s.refresh("")
+	return nil
+}

@@ -1,0 +1,162 @@
+package agent
+
+import (
+	"context"
+	"sync"
+
+	"github.com/coder-agent/coder/agent/chat"
+)
+
+// A subscriber that has this much before it is too slow. It loses nothing: it begins anew with a snapshot.
+const (
+	maxQueued      = 8192
+	maxQueuedBytes = 32 << 20
+)
+
+// A Subscription is a bounded queue of updates. A subscriber that falls behind loses the subscription, not the agent
+// its time.
+type Subscription struct {
+	Snapshot Snapshot
+
+	agent *CoderAgent
+	ready chan struct{} // holds a token while there is something to take
+
+	mu    sync.Mutex
+	queue []Update
+	bytes int // of the bodies in queue
+	err   error
+}
+
+// Subscribe begins a subscription: first its Snapshot, then every Update after it, without a gap. It must be closed.
+func (a *CoderAgent) Subscribe(ctx context.Context) (*Subscription, error) {
+	sub := &Subscription{agent: a, ready: make(chan struct{}, 1)}
+	err := a.do(ctx, func(s *state) error {
+		if s.closing {
+			return ErrShutdown
+		}
+		sub.Snapshot = Snapshot{State: s.doc, Messages: s.view(), Failed: s.failed}
+		if s.turn != nil {
+			sub.Snapshot.Turn = new(turnOf(s.turn.row))
+		}
+		for _, q := range s.queue {
+			sub.Snapshot.Queue = append(sub.Snapshot.Queue, turnOf(q))
+		}
+		s.subs[sub] = struct{}{}
+		a.host.subscribers.Add(1)
+		a.host.opts.Changed()
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return sub, nil
+}
+
+func (s *state) unsubscribe(sub *Subscription) {
+	if _, ok := s.subs[sub]; ok {
+		delete(s.subs, sub)
+		s.agent.host.subscribers.Add(-1)
+		s.agent.host.opts.Changed()
+	}
+}
+
+// push adds an update; false says that the subscriber is too slow and has been ended.
+func (s *Subscription) push(u Update) bool {
+	size := 0
+	if e, ok := u.(TurnEvent); ok {
+		size = len(e.Body)
+	}
+	s.mu.Lock()
+	slow := len(s.queue) >= maxQueued || len(s.queue) > 0 && s.bytes+size > maxQueuedBytes
+	if !slow {
+		s.queue = append(s.queue, u)
+		s.bytes += size
+	}
+	s.mu.Unlock()
+	if slow {
+		s.end(ErrSlow)
+		return false
+	}
+	s.signal()
+	return true
+}
+
+// end lets Next return err. What a slow subscriber has not taken is dropped; otherwise it can still be taken.
+func (s *Subscription) end(err error) {
+	s.mu.Lock()
+	s.err = err
+	if err == ErrSlow { //nolint:errorlint // our own sentinel, never wrapped here
+		s.queue, s.bytes = nil, 0
+	}
+	s.mu.Unlock()
+	s.signal()
+}
+
+func (s *Subscription) signal() {
+	select {
+	case s.ready <- struct{}{}:
+	default:
+	}
+}
+
+// Next returns the next update. ErrSlow says that the subscriber fell behind and must begin anew, ErrShutdown that the
+// host closes, ErrDeleted that the session is gone.
+func (s *Subscription) Next(ctx context.Context) (Update, error) {
+	for {
+		s.mu.Lock()
+		if len(s.queue) > 0 {
+			u := s.queue[0]
+			s.queue[0] = nil
+			s.queue = s.queue[1:]
+			if e, ok := u.(TurnEvent); ok {
+				s.bytes -= len(e.Body)
+			}
+			s.mu.Unlock()
+			return u, nil
+		}
+		err := s.err
+		s.mu.Unlock()
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case <-s.ready:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// Close ends the subscription. It may be called more than once.
+func (s *Subscription) Close() {
+	// An error would say that the agent has ended, and the subscription with it.
+	_ = s.agent.do(context.WithoutCancel(s.agent.host.ctx), func(st *state) error {
+		st.unsubscribe(s)
+		return nil
+	})
+}
+
+// Replay returns the events of a turn so far, from the first; ok is false when they are not kept (any more). The turn
+// has a Reason when it has finished.
+func (a *CoderAgent) Replay(ctx context.Context, turnID string) (t Turn, events []TurnEvent, ok bool, err error) {
+	if a == nil {
+		return Turn{}, nil, false, ErrNoAgent
+	}
+	row, ok, err := a.host.store.Turn(ctx, a.key, turnID)
+	if err != nil || !ok {
+		return Turn{}, nil, false, err
+	}
+	bodies, err := a.host.store.Events(ctx, a.key, turnID)
+	if err != nil || len(bodies) == 0 {
+		return turnOf(row), nil, false, err
+	}
+	t = turnOf(row)
+	for n, body := range bodies {
+		e, err := chat.DecodeEvent(body)
+		if err != nil {
+			return t, nil, false, err
+		}
+		events = append(events, TurnEvent{Turn: t, N: n, Event: e, Body: body})
+	}
+	return t, events, true, nil
+}

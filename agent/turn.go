@@ -1,0 +1,252 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/store"
+)
+
+// maxCuts is how often in a row a response that broke off after its first output is asked for again.
+const maxCuts = 2
+
+// A turn is the work from a prompt until nothing is owed. Its goroutine reads and records the session through the
+// agent's mailbox only.
+type turn struct {
+	agent *CoderAgent
+	row   store.Turn // the agent's goroutine changes it
+	n     int        // events so far; the agent's goroutine changes it
+
+	ctx    context.Context // cancelled with errCancelled or ErrShutdown
+	cancel context.CancelCauseFunc
+	ended  chan struct{} // closed when the turn has been settled or left open for the next host
+
+	stepOpen bool // a step has begun and its end is not recorded
+	cuts     int  // responses in a row that broke off
+}
+
+func newTurn(a *CoderAgent, row store.Turn, n int) *turn {
+	t := &turn{agent: a, row: row, n: n, ended: make(chan struct{})}
+	t.ctx, t.cancel = context.WithCancelCause(context.WithValue(a.host.ctx, agentKey{}, a))
+	return t
+}
+
+// launch starts the goroutine of a turn that is open on disk. The agent's loop does not end before it has.
+func (s *state) launch(t *turn) {
+	s.agent.host.owned.Go(func() {
+		defer t.cancel(nil)
+		for !t.round() {
+		}
+	})
+}
+
+// round works until nothing is owed and settles the turn. It reports whether the turn has ended: a prompt that steers
+// the turn at its very end makes it go on.
+func (t *turn) round() (ended bool) {
+	reason, err := t.run(t.ctx)
+	err = errors.Join(err, t.agent.do(context.WithoutCancel(t.ctx), func(s *state) error {
+		ended = s.settle(t, reason, err)
+		return nil
+	}))
+	return ended || err != nil
+}
+
+// run does what the transcript still owes until it owes nothing. It keeps no progress of its own: a fresh turn, one
+// after a crash and one after an approval are one call.
+func (t *turn) run(ctx context.Context) (chat.FinishReason, error) {
+	for {
+		if ctx.Err() != nil {
+			return chat.FinishCancelled, context.Cause(ctx)
+		}
+		owed, err := t.owed(ctx)
+		switch {
+		case err != nil:
+			return chat.FinishError, err
+		case len(owed.Calls) > 0:
+			err = t.runTools(ctx, owed.Calls)
+		case owed.Approvals > 0:
+			return chat.FinishApproval, nil // parked: a decision runs it again
+		case owed.Reply && owed.steps >= owed.limit:
+			return chat.FinishStepLimit, nil
+		case owed.Reply:
+			err = t.ask(ctx, owed.Cut)
+		default:
+			return owed.finish, nil
+		}
+		if err != nil {
+			return chat.FinishError, err
+		}
+	}
+}
+
+// owedNow is what the transcript owes, with what the loop needs to judge it.
+type owedNow struct {
+	chat.Owed
+	steps, limit int
+	finish       chat.FinishReason // when nothing is owed
+}
+
+func (t *turn) owed(ctx context.Context) (o owedNow, err error) {
+	err = t.agent.do(context.WithoutCancel(ctx), func(s *state) error {
+		o = owedNow{Owed: s.script.Owed(), steps: s.script.TurnSteps(), limit: s.stepLimit(), finish: chat.FinishStop}
+		if m, ok := s.script.TurnMessage(); ok && len(m.Steps) > 0 {
+			switch m.Steps[len(m.Steps)-1].Reason {
+			case chat.ModelLength:
+				o.finish = chat.FinishLength
+			case chat.ModelFiltered:
+				o.finish = chat.FinishFiltered
+			}
+		}
+		return nil
+	})
+	return o, err
+}
+
+func (s *state) stepLimit() int {
+	if s.session.MaxSteps > 0 {
+		return s.session.MaxSteps
+	}
+	return s.agent.host.opts.StepLimit
+}
+
+// record commits events of the turn, whether or not it has been cancelled meanwhile: what was done is recorded.
+func (t *turn) record(d store.Durability, events ...chat.Event) error {
+	return t.agent.do(context.WithoutCancel(t.ctx), func(s *state) error { return s.record(t, d, events...) })
+}
+
+// settle ends the turn: every call gets its result, the message becomes a row. A closing host leaves the turn open on
+// disk, for the next one. It reports false when the turn must go on after all.
+func (s *state) settle(t *turn, reason chat.FinishReason, cause error) bool {
+	if errors.Is(context.Cause(t.ctx), ErrShutdown) {
+		s.leave(t)
+		return true
+	}
+	if reason == chat.FinishStop && s.script.Owed().Reply {
+		return false
+	}
+	events := s.lastWords(t, reason, cause)
+	if err := s.finish(t, events); err != nil {
+		s.agent.host.opts.Logger.Error("ending a turn", "session", s.agent.key, "turn", t.row.ID, "err", err)
+		s.fail(t, err)
+	}
+	return true
+}
+
+// leave forgets the turn in memory.
+func (s *state) leave(t *turn) {
+	s.turn = nil
+	s.agent.host.count(-1)
+	close(t.ended)
+}
+
+// lastWords are the events that end the turn.
+func (s *state) lastWords(t *turn, reason chat.FinishReason, cause error) []chat.Event {
+	var events []chat.Event
+	end := chat.TurnFinished{Reason: reason, Usage: s.script.TurnUsage()}
+	switch {
+	case context.Cause(t.ctx) == errCancelled: //nolint:errorlint // our own sentinel, never wrapped here
+		end.Reason = chat.FinishCancelled
+	case cause != nil:
+		end.Error = cause.Error()
+		var hinted interface{ Hint() string }
+		if errors.As(cause, &hinted) {
+			end.Hint = hinted.Hint()
+		}
+	}
+	if end.Reason != chat.FinishApproval {
+		for _, c := range append(s.script.Owed().Calls, s.script.Waiting()...) {
+			events = append(events, chat.ToolFailed{ToolCallID: c.ID, ErrorText: unfinished(c, end.Reason)})
+		}
+	}
+	if end.Reason != chat.FinishCancelled && end.Reason != chat.FinishError && t.stepOpen {
+		events = append(events, chat.StepFinished{})
+	}
+	return append(events, end)
+}
+
+// unfinished is the result of a call that the end of its turn leaves without one.
+func unfinished(c chat.ToolCall, reason chat.FinishReason) string {
+	switch {
+	case c.Started:
+		return interruptedCall
+	case reason == chat.FinishCancelled:
+		return "cancelled by the user before it ran"
+	}
+	return "not run: the turn ended first"
+}
+
+// finish commits the last events together with the message's row, and goes on with what waits.
+func (s *state) finish(t *turn, events []chat.Event) error {
+	bodies, err := encode(events)
+	if err != nil {
+		return err
+	}
+	end := events[len(events)-1].(chat.TurnFinished)
+	next := s.script.Fork()
+	for _, e := range events {
+		next.Apply(e)
+	}
+	row := t.row
+	row.Status, row.Reason, row.Error, row.Finished = store.TurnDone, end.Reason, end.Error, s.agent.host.opts.Now()
+	old := s.session
+	s.session.Status, s.session.Messages, s.session.Usage = string(Idle), next.Len(), s.session.Usage.Add(end.Usage)
+	if end.Reason == chat.FinishApproval {
+		s.session.Status = string(Waiting) // the turn is over: the decision opens a continuation
+	}
+	err = s.write(store.Safe, func(tx *store.Tx) error {
+		if err := tx.AppendEvents(s.agent.key, row.ID, t.n, bodies); err != nil {
+			return err
+		}
+		if m, ok := next.TurnMessage(); ok {
+			if err := tx.PutMessage(s.agent.key, next.Len()-1, m); err != nil {
+				return err
+			}
+		}
+		return tx.SetTurn(s.agent.key, row)
+	})
+	if err != nil {
+		s.session = old
+		return fmt.Errorf("recording the end of the turn: %w", err)
+	}
+	s.script, t.row, s.failed = next, row, nil
+	if end.Reason == chat.FinishError {
+		s.failed = new(turnOf(row))
+	}
+	s.publishEvents(t, events, bodies)
+	s.leave(t)
+	s.refresh("")
+	s.next()
+	return nil
+}
+
+// fail tells the subscribers of a turn whose end cannot be recorded: the disk is full, say. On disk the turn stays
+// open, so the session is dropped from memory and whoever uses it next resumes the turn from what is there.
+func (s *state) fail(t *turn, err error) {
+	end := chat.TurnFinished{Reason: chat.FinishError, Error: err.Error(), Hint: "make room on the disk; the turn goes on when the session is used again"}
+	if bodies, err := encode([]chat.Event{end}); err == nil {
+		s.publishEvents(t, []chat.Event{end}, bodies)
+	}
+	s.leave(t)
+	s.gone = err
+}
+
+// pause waits before the response is asked for again, and tells why.
+func (t *turn) pause(ctx context.Context, cause error) error {
+	wait := time.Duration(float64(time.Second<<t.cuts) * (0.5 + rand.Float64()/2))
+	err := t.record(store.Fast, chat.Retrying{Attempt: t.cuts + 1, Of: maxCuts + 1, Wait: wait, Reason: cause.Error()})
+	if err != nil {
+		return err
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return nil // the loop looks at ctx
+	}
+}
