@@ -1,0 +1,175 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coder-agent/coder/agent"
+)
+
+// connections is the table of who is connected.
+type connections struct {
+	changed func()
+
+	mu      sync.Mutex
+	open    map[*connection]struct{}
+	session map[string]int              // sockets by session, its name in lower case
+	tethers map[tetherKey]chan struct{} // of clients that are away: closed when they come back
+	active  time.Time
+	closed  bool
+}
+
+// A tetherKey is one client of one session.
+type tetherKey struct{ session, client string }
+
+func (t *connections) init(now time.Time, changed func()) {
+	t.changed, t.active = changed, now
+	t.open = make(map[*connection]struct{})
+	t.session = make(map[string]int)
+	t.tethers = make(map[tetherKey]chan struct{})
+}
+
+// add enters c, or returns the status that refuses it.
+func (t *connections) add(c *connection, now time.Time) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	key := c.key()
+	switch {
+	case t.closed, len(t.open) >= maxSockets:
+		return http.StatusServiceUnavailable
+	case t.session[key.session] >= maxSocketsSession:
+		return http.StatusTooManyRequests
+	}
+	t.open[c] = struct{}{}
+	t.session[key.session]++
+	t.active = now
+	if back, ok := t.tethers[key]; ok {
+		close(back)
+		delete(t.tethers, key)
+	}
+	return 0
+}
+
+// remove takes c out. If it was tethered and the last of its client, it returns the channel that is closed when the
+// client comes back.
+func (t *connections) remove(c *connection, now time.Time) (back chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	key := c.key()
+	delete(t.open, c)
+	if t.session[key.session]--; t.session[key.session] == 0 {
+		delete(t.session, key.session)
+	}
+	t.active = now
+	if c.tether == 0 || t.closed {
+		return nil
+	}
+	for other := range t.open {
+		if other.key() == key {
+			return nil
+		}
+	}
+	if old, ok := t.tethers[key]; ok {
+		close(old)
+	}
+	came := make(chan struct{})
+	t.tethers[key] = came
+	return came
+}
+
+// forget drops a tether that has run out.
+func (t *connections) forget(key tetherKey, back chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.tethers[key] == back {
+		delete(t.tethers, key)
+	}
+}
+
+// seen notes a sign of life.
+func (t *connections) seen(now time.Time) {
+	t.mu.Lock()
+	t.active = now
+	t.mu.Unlock()
+}
+
+// close ends every connection and lets no other in.
+func (t *connections) close() {
+	t.mu.Lock()
+	t.closed = true
+	open := make([]*connection, 0, len(t.open))
+	for c := range t.open {
+		open = append(open, c)
+	}
+	t.mu.Unlock()
+	for _, c := range open {
+		c.close(statusGoingAway, agent.ErrShutdown.Error())
+	}
+}
+
+// Connections counts who is connected.
+func (s *Server) Connections() Counts {
+	t := &s.connections
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := Counts{Sockets: len(t.open), LastActivity: t.active}
+	for c := range t.open {
+		if c.page {
+			n.Pages++
+		}
+		if c.tether > 0 {
+			n.Tethered++
+		}
+		if c.readOnly {
+			n.ReadOnly++
+		}
+	}
+	return n
+}
+
+func (c *connection) key() tetherKey { return tetherKey{strings.ToLower(c.name), c.id} }
+
+// leave takes c out of the table and, if it was tethered, watches whether its client comes back.
+func (s *Server) leave(c *connection) {
+	back := s.connections.remove(c, s.opts.Now())
+	if back != nil {
+		s.owned.Go(func() { s.watch(c, back) })
+	}
+	s.opts.Changed()
+}
+
+// watch cancels the turns of a tethered client that stays away.
+func (s *Server) watch(c *connection, back chan struct{}) {
+	defer s.recovered("tether", func() {})
+	timer := time.NewTimer(c.tether)
+	defer timer.Stop()
+	select {
+	case <-back:
+		return
+	case <-s.life.Done():
+		return
+	case <-timer.C:
+	}
+	s.connections.forget(c.key(), back)
+	sub, err := c.agent.Subscribe(s.life)
+	if err != nil {
+		s.opts.Logger.Error("cancelling the turns of a client that has gone", "session", c.name, "err", err)
+		return
+	}
+	defer sub.Close()
+	turns := sub.Snapshot.Queue
+	if sub.Snapshot.Turn != nil {
+		turns = append(turns, *sub.Snapshot.Turn)
+	}
+	for _, t := range turns {
+		if t.Client != c.id {
+			continue
+		}
+		s.opts.Logger.Info("cancelling the turn of a client that has gone", "session", c.name, "turn", t.ID)
+		if err := c.agent.Cancel(s.life, t.ID); err != nil {
+			s.opts.Logger.Error("cancelling a turn", "session", c.name, "turn", t.ID, "err", err)
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package server
+
+import (
+	"mime"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coder-agent/coder/agent"
+)
+
+// hostRoute serves the commands that are not conversations. Every route of docs/host-api.md stands here.
+func (s *Server) hostRoute(segments []string) http.HandlerFunc {
+	switch {
+	case slices.Equal(segments, []string{"status"}):
+		return only(http.MethodGet, s.status)
+	case slices.Equal(segments, []string{"sessions"}):
+		return only(http.MethodGet, s.sessions)
+	case len(segments) == 2 && segments[0] == "sessions":
+		return only(http.MethodDelete, func(w http.ResponseWriter, r *http.Request) { s.deleteSession(w, r, segments[1]) })
+	case slices.Equal(segments, []string{"stop"}) && s.opts.Stop != nil:
+		return only(http.MethodPost, s.stop)
+	}
+	return nil
+}
+
+// only lets one method through, and of POST only JSON: a form of another page cannot send that.
+func only(method string, next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != method {
+			w.Header().Set("Allow", method)
+			answer(w, http.StatusMethodNotAllowed, errorBody{Error: "use " + method})
+			return
+		}
+		if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); method == http.MethodPost && kind != "application/json" {
+			answer(w, http.StatusUnsupportedMediaType, errorBody{Error: "send application/json"})
+			return
+		}
+		next(w, r)
+	}
+}
+
+// Status is the answer of GET /host/status.
+type Status struct {
+	Version     string `json:"version"`
+	PID         int    `json:"pid"`
+	Addr        string `json:"addr"`
+	Turns       int    `json:"turns"`       // that run or wait
+	Subscribers int    `json:"subscribers"` // of agents
+	Connections Counts `json:"connections"`
+	Host        any    `json:"host,omitempty"` // what the program adds
+}
+
+func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
+	st := Status{Version: s.opts.Version, PID: os.Getpid(), Addr: s.addr, Connections: s.Connections()}
+	st.Turns, st.Subscribers = s.opts.Host.Busy()
+	if s.opts.Status != nil {
+		st.Host = s.opts.Status()
+	}
+	answer(w, http.StatusOK, st)
+}
+
+// Sessions is the answer of GET /host/sessions.
+type Sessions struct {
+	Sessions []agent.Session `json:"sessions"`
+}
+
+func (s *Server) sessions(w http.ResponseWriter, r *http.Request) {
+	list, err := s.opts.Host.Sessions(r.Context())
+	if err != nil {
+		s.opts.Logger.Error("listing sessions", "err", err)
+		refuse(w, err)
+		return
+	}
+	if list == nil {
+		list = []agent.Session{}
+	}
+	answer(w, http.StatusOK, Sessions{list})
+}
+
+func (s *Server) deleteSession(w http.ResponseWriter, r *http.Request, name string) {
+	list, err := s.opts.Host.Sessions(r.Context())
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	if !slices.ContainsFunc(list, func(have agent.Session) bool { return strings.EqualFold(have.Name, name) }) {
+		answer(w, http.StatusNotFound, errorBody{Error: "there is no session " + name, Hint: "coder sessions list shows what there is"})
+		return
+	}
+	if err := s.opts.Host.Delete(r.Context(), name); err != nil {
+		s.opts.Logger.Error("deleting a session", "session", name, "err", err)
+		refuse(w, err)
+		return
+	}
+	answer(w, http.StatusOK, struct {
+		Deleted string `json:"deleted"`
+	}{name})
+}
+
+// stop answers first: once the program stops, nobody may be left to answer.
+func (s *Server) stop(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Connection", "close")
+	answer(w, http.StatusAccepted, struct {
+		Stopping bool `json:"stopping"`
+	}{true})
+	_ = http.NewResponseController(w).Flush() // a client that has gone wants it stopped all the same
+	s.opts.Stop()
+}
+
+// Counts says who is connected.
+type Counts struct {
+	Sockets      int       `json:"sockets"`
+	Pages        int       `json:"pages"`    // of them with an Origin: browser pages
+	Tethered     int       `json:"tethered"` // of them with a tether: coder run
+	ReadOnly     int       `json:"readOnly"`
+	LastActivity time.Time `json:"lastActivity"` // when a socket last opened, closed or sent a frame; else the start
+}

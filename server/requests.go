@@ -1,0 +1,143 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/coder-agent/coder/agent"
+	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/server/wire"
+)
+
+// The texts with which the Agents SDK refuses a client's state.
+const (
+	textReadOnly = "Connection is readonly"
+	textRejected = "State update rejected"
+)
+
+// handle serves one frame of the client. Frames are served in their order; only RPC calls run beside the others.
+func (c *connection) handle(f wire.Frame) {
+	// What was received is done, even if the client goes away meanwhile.
+	ctx := agent.WithCaller(c.server.life, agent.Caller{Connection: c.id, Page: c.page})
+	var err error
+	switch f := f.(type) {
+	case wire.Call:
+		c.call(ctx, f)
+	case wire.State:
+		c.setState(ctx, f)
+	case wire.ChatRequest:
+		c.prompt(ctx, f)
+	case wire.ChatCancel:
+		if f.ID != "" {
+			err = c.agent.Cancel(ctx, f.ID)
+		}
+	case wire.ChatClear:
+		err = c.agent.Clear(ctx)
+	case wire.ResumeRequest:
+		c.post(func() { c.resume(f) })
+	case wire.ResumeAck:
+		c.post(func() { c.replay(f) })
+	case wire.Approve:
+		err = c.decide(ctx, f)
+	}
+	if err != nil {
+		c.server.opts.Logger.Warn("serving a frame", "session", c.name, "frame", wire.TypeOf(f), "err", err)
+	}
+}
+
+// prompt hands the client's prompt to the agent. A refusal is the end of the request: a client would wait for ever.
+func (c *connection) prompt(ctx context.Context, f wire.ChatRequest) {
+	err := agent.ErrShutdown
+	if !c.server.stopping.Load() {
+		err = c.agent.Prompt(ctx, agent.Prompt{ID: f.ID, Messages: f.Messages, Client: c.id})
+	}
+	if err == nil {
+		return
+	}
+	refusal := wire.ChatResponse{
+		ID: f.ID, Body: explain(err), Done: true, Error: true, MessageIDs: trailing(f.Messages), Outcome: wire.Failed,
+	}
+	c.post(func() { c.send(refusal) })
+}
+
+// explain gives the error and what the user can do about it.
+func explain(err error) string {
+	var hinted interface{ Hint() string }
+	if errors.As(err, &hinted) && hinted.Hint() != "" {
+		return err.Error() + "\n" + hinted.Hint()
+	}
+	return err.Error()
+}
+
+// trailing returns the ids of the user messages at the end.
+func trailing(messages []chat.Message) []string {
+	first := len(messages)
+	for first > 0 && messages[first-1].Role == chat.User {
+		first--
+	}
+	var ids []string
+	for _, m := range messages[first:] {
+		ids = append(ids, m.ID)
+	}
+	return ids
+}
+
+// decide hands the user's decision on. One that comes too late, or for a call that never was, is ignored.
+func (c *connection) decide(ctx context.Context, f wire.Approve) error {
+	err := c.agent.Decide(ctx, f.ToolCallID, agent.Decision{Approved: f.Approved, Reason: f.Reason, By: c.id})
+	var late *agent.NotWaitingError
+	if errors.As(err, &late) {
+		return nil
+	}
+	return err
+}
+
+func (c *connection) setState(ctx context.Context, f wire.State) {
+	if c.readOnly {
+		c.post(func() { c.send(wire.StateError{Error: textReadOnly}) })
+		return
+	}
+	if err := c.agent.SetState(ctx, f.State); err != nil {
+		c.server.opts.Logger.Debug("state refused", "session", c.name, "err", err)
+		c.post(func() { c.send(wire.StateError{Error: textRejected}) })
+	}
+}
+
+// call runs an RPC method beside the frames that follow. Its answer comes after the updates it has caused.
+func (c *connection) call(ctx context.Context, f wire.Call) {
+	select {
+	case c.calls <- struct{}{}:
+	case <-c.done:
+		return
+	}
+	c.start("call of "+f.Method, func() {
+		defer func() { <-c.calls }()
+		answer := c.result(ctx, f)
+		c.post(func() { c.send(answer) })
+	})
+}
+
+// setters are the agent's methods that change the state document at the client's will: a read-only connection may call
+// all others, and chat.
+var setters = map[string]bool{"setup": true, "setMode": true, "setModel": true}
+
+func (c *connection) result(ctx context.Context, f wire.Call) wire.CallResult {
+	failed := func(text string) wire.CallResult { return wire.CallResult{ID: f.ID, Error: text} }
+	if c.readOnly && setters[f.Method] {
+		return failed(textReadOnly)
+	}
+	v, err := c.agent.Call(ctx, f.Method, f.Args)
+	if err != nil {
+		return failed(err.Error())
+	}
+	if v == nil {
+		return wire.CallResult{ID: f.ID, Success: true, Done: true}
+	}
+	raw, err := json.Marshal(v)
+	if err != nil {
+		c.server.opts.Logger.Error("encoding a result", "session", c.name, "method", f.Method, "err", err)
+		return failed("the result of " + f.Method + " cannot be sent")
+	}
+	return wire.CallResult{ID: f.ID, Success: true, Result: raw, Done: true}
+}

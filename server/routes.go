@@ -1,0 +1,162 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/coder-agent/coder/agent"
+	"github.com/coder-agent/coder/agent/chat"
+)
+
+// kind is the only class of agents there is, in kebab case as URLs have it.
+const kind = "coder-agent"
+
+var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._%-]{0,127}$`)
+
+// serveHTTP guards and routes. Paths are split raw: a mux would redirect //agents//x and decode names, which the
+// protocol does not want.
+func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	defer s.recovered("request", func() { panic(http.ErrAbortHandler) })
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if status := s.guard.place(r); status != 0 {
+		s.opts.Logger.Warn("request refused", "status", status, "host", r.Host, "origin", r.Header.Get("Origin"))
+		text(w, status, http.StatusText(status))
+		return
+	}
+	if s.guard.share(w, r) {
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	raw, _, _ := strings.Cut(r.RequestURI, "?")
+	if raw == "/healthz" {
+		s.health(w, r)
+		return
+	}
+	route := s.route(raw)
+	if route == nil {
+		text(w, http.StatusNotFound, "Not found")
+		return
+	}
+	if !s.guard.knows(r) {
+		s.opts.Logger.Warn("request without the token", "path", raw, "remote", r.RemoteAddr)
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		text(w, http.StatusUnauthorized, "Unauthorized")
+		return
+	}
+	route(w, r)
+}
+
+// route returns what serves the raw path, or nil when nothing does.
+func (s *Server) route(raw string) http.HandlerFunc {
+	var segments []string
+	for part := range strings.SplitSeq(raw, "/") {
+		if part != "" {
+			segments = append(segments, part)
+		}
+	}
+	if len(segments) < 2 {
+		return nil
+	}
+	switch segments[0] {
+	case "agents":
+		if len(segments) < 3 {
+			return nil
+		}
+		return s.agentRoute(segments[1:])
+	case "host":
+		return s.hostRoute(segments[1:])
+	}
+	return nil
+}
+
+// agentRoute serves KIND/NAME and whatever follows, which is the agent's own business.
+func (s *Server) agentRoute(segments []string) http.HandlerFunc {
+	if segments[0] != kind || !namePattern.MatchString(segments[1]) {
+		return func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusBadRequest, "Invalid request") }
+	}
+	name, last := segments[1], segments[len(segments)-1]
+	return func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case upgrades(r):
+			s.socket(w, r, name)
+		case last == "get-messages" && len(segments) > 2:
+			s.messages(w, r, name)
+		default:
+			text(w, http.StatusNotFound, "Not implemented")
+		}
+	}
+}
+
+func (s *Server) health(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		text(w, http.StatusMethodNotAllowed, "Method not allowed")
+		return
+	}
+	answer(w, http.StatusOK, struct {
+		OK bool `json:"ok"`
+	}{true})
+}
+
+// messages answers with the transcript, whatever the method: reading is all it does.
+func (s *Server) messages(w http.ResponseWriter, r *http.Request, name string) {
+	a, err := s.opts.Host.Agent(r.Context(), name)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	list, err := a.Messages(r.Context())
+	if err != nil {
+		s.opts.Logger.Error("reading messages", "session", name, "err", err)
+		refuse(w, err)
+		return
+	}
+	if list == nil {
+		list = []chat.Message{}
+	}
+	answer(w, http.StatusOK, list)
+}
+
+// An errorBody is the JSON of a request that failed.
+type errorBody struct {
+	Error string `json:"error"`
+	Hint  string `json:"hint,omitempty"`
+}
+
+// refuse answers with the error, and its hint if it has one.
+func refuse(w http.ResponseWriter, err error) {
+	status := http.StatusInternalServerError
+	var name *agent.NameError
+	switch {
+	case errors.Is(err, agent.ErrShutdown):
+		status = http.StatusServiceUnavailable
+	case errors.As(err, &name):
+		status = http.StatusBadRequest
+	}
+	body := errorBody{Error: err.Error()}
+	var hinted interface{ Hint() string }
+	if errors.As(err, &hinted) {
+		body.Hint = hinted.Hint()
+	}
+	answer(w, status, body)
+}
+
+// answer writes v as JSON. That the client has gone meanwhile is not worth a word.
+func answer(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v)
+}
+
+func text(w http.ResponseWriter, status int, body string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body)
+}

@@ -1,0 +1,256 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/coder/websocket"
+
+	"github.com/coder-agent/coder/agent"
+	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/server/wire"
+)
+
+// A stream is how far a connection is in the agent's turns. Only the pump touches it.
+type stream struct {
+	turn  *agent.Turn  // the open turn, or nil
+	next  int          // the N of its next event that this connection has not had
+	seq   int          // how many of its events before next were chunks
+	ended bool         // a replay has already brought the turn's end
+	queue []agent.Turn // turns that wait
+
+	offered string      // the turn of an unanswered offer: until the answer no chunk of any turn goes out
+	acked   string      // the turn that was replayed last: a further offer of it stops nothing
+	waiting bool        // was told Pending; an offer or ResumeNone must follow
+	failed  *agent.Turn // the last turn, if it ended in an error
+}
+
+// pump sends the connect frames, and then updates and the answers to the client's frames, until the connection closes.
+func (c *connection) pump() {
+	c.greet()
+	for {
+		c.poke.Lock()
+		ctx := c.poke.ctx
+		c.poke.Unlock()
+		u, err := c.sub.Next(ctx)
+		switch {
+		case err == nil:
+			c.forward(u)
+		case ctx.Err() == nil:
+			c.close(c.farewell(err))
+			return
+		case !c.runCommands(): // Next saw no update: all that came before the command has gone out
+			return
+		}
+	}
+}
+
+// farewell says how to close when the subscription has ended.
+func (c *connection) farewell(err error) (code websocket.StatusCode, reason string) {
+	switch {
+	case errors.Is(err, agent.ErrSlow):
+		return statusTooSlow, "too slow"
+	case errors.Is(err, agent.ErrShutdown), errors.Is(err, agent.ErrDeleted):
+		return statusGoingAway, err.Error()
+	}
+	c.server.opts.Logger.Error("subscription ended", "session", c.name, "err", err)
+	return statusInternal, "internal error"
+}
+
+// post has the pump run do once everything that the agent has published so far has gone out. It waits when the client
+// does not read its answers.
+func (c *connection) post(do func()) {
+	select {
+	case c.commands <- do:
+		c.wakePump()
+	case <-c.done:
+	}
+}
+
+func (c *connection) wakePump() {
+	c.poke.Lock()
+	c.poke.cancel()
+	c.poke.Unlock()
+}
+
+// runCommands runs what was posted and reports whether the connection is still open.
+func (c *connection) runCommands() bool {
+	c.poke.Lock()
+	c.poke.ctx, c.poke.cancel = context.WithCancel(c.server.life)
+	c.poke.Unlock()
+	for {
+		select {
+		case <-c.done:
+			return false
+		default:
+		}
+		select {
+		case do := <-c.commands:
+			do()
+		default:
+			return c.server.life.Err() == nil
+		}
+	}
+}
+
+// send puts a frame into the outbox.
+func (c *connection) send(f wire.Frame) {
+	data, err := wire.Encode(f)
+	if err != nil {
+		c.server.opts.Logger.Error("encoding a frame", "session", c.name, "err", err)
+		c.close(statusInternal, "internal error")
+		return
+	}
+	c.out.put(data, c.done)
+}
+
+func (c *connection) greet() {
+	snap, st := c.sub.Snapshot, &c.stream
+	st.turn, st.queue, st.failed = snap.Turn, slices.Clone(snap.Queue), snap.Failed
+	switch {
+	case st.turn != nil:
+		c.offer("")
+	case len(st.queue) > 0:
+		st.waiting = true
+		c.send(wire.Pending{ID: st.queue[0].ID})
+	}
+	if c.quiet {
+		return
+	}
+	c.send(wire.Identity{Name: c.name, Agent: kind, StateFollows: snap.State != nil})
+	if snap.State != nil {
+		c.send(wire.State{State: snap.State})
+	}
+	c.send(wire.MCPServers{})
+}
+
+// offer offers the open turn.
+func (c *connection) offer(probe string) {
+	st := &c.stream
+	if st.acked != st.turn.ID {
+		st.offered = st.turn.ID
+	}
+	st.waiting = false
+	c.send(wire.Resuming{ID: st.turn.ID, ProbeID: probe})
+}
+
+// forward sends what an update says to this connection.
+func (c *connection) forward(u agent.Update) {
+	st := &c.stream
+	switch u := u.(type) {
+	case agent.TurnEvent:
+		c.turnEvent(u)
+	case agent.Queued:
+		st.queue = append(st.queue, u.Turn)
+	case agent.Dropped:
+		st.dequeue(u.Turn.ID)
+		c.send(wire.ChatResponse{
+			ID: u.Turn.ID, Done: true, MessageIDs: u.Turn.MessageIDs,
+			Continuation: u.Turn.Continuation, Outcome: wire.Aborted,
+		})
+		if st.waiting && st.turn == nil && len(st.queue) == 0 {
+			st.waiting = false
+			c.send(wire.ResumeNone{})
+		}
+	case agent.Prompted:
+		st.failed = nil
+		if u.By != c.id && st.offered == "" {
+			c.send(wire.ChatMessages{Messages: u.Messages})
+		}
+	case agent.MessageUpdated:
+		c.send(wire.MessageUpdated{Message: u.Message})
+	case agent.StateChanged:
+		if u.By != c.id && !c.quiet {
+			c.send(wire.State{State: u.State})
+		}
+	case agent.Cleared:
+		st.failed = nil
+		if u.By != c.id {
+			c.send(wire.ChatClear{})
+		}
+	}
+}
+
+func (st *stream) dequeue(id string) {
+	st.queue = slices.DeleteFunc(st.queue, func(t agent.Turn) bool { return t.ID == id })
+}
+
+// turnEvent sends one event of the running turn.
+func (c *connection) turnEvent(e agent.TurnEvent) {
+	st := &c.stream
+	if st.turn == nil || st.turn.ID != e.Turn.ID {
+		c.begin(e.Turn)
+	}
+	if e.N >= st.next {
+		st.next = e.N + 1
+		if f, ok := e.Event.(chat.TurnFinished); ok {
+			c.finish(e, f)
+		} else if st.offered == "" {
+			c.sendEvent(e, &st.seq, false)
+		}
+	}
+	if f, ok := e.Event.(chat.TurnFinished); ok {
+		if st.failed = nil; f.Reason == chat.FinishError {
+			st.failed = &e.Turn
+		}
+		if st.offered == e.Turn.ID {
+			st.offered = ""
+		}
+		st.turn, st.ended = nil, false
+	}
+}
+
+// begin notes that a turn has started. The connection that decided on the last one's call is offered the continuation,
+// asked or not; others see it live.
+func (c *connection) begin(t agent.Turn) {
+	st := &c.stream
+	st.turn, st.next, st.seq, st.ended, st.failed = &t, 0, 0, false, nil
+	st.dequeue(t.ID)
+	if st.waiting || t.Continuation && t.Client == c.id {
+		c.offer("")
+	}
+}
+
+// sendEvent sends an event as a chunk, or as a frame of ours when the AI SDK has no chunk for it.
+// seq is the index of the next chunk.
+func (c *connection) sendEvent(e agent.TurnEvent, seq *int, replay bool) {
+	if chat.IsChunk(e.Event) {
+		c.sendChunk(e.Turn, e.Body, seq, replay)
+		return
+	}
+	c.out.put(wire.AppendCoderEvent(make([]byte, 0, len(e.Body)+128), wire.CoderEvent{
+		ID: e.Turn.ID, Event: e.Body, N: e.N, Client: e.Turn.Client, Continuation: e.Turn.Continuation, Replay: replay,
+	}), c.done)
+}
+
+func (c *connection) sendChunk(t agent.Turn, body []byte, seq *int, replay bool) {
+	chunk := wire.Chunk{ID: t.ID, Body: body, Seq: *seq, Replay: replay, Continuation: t.Continuation}
+	*seq++
+	c.out.put(wire.AppendChunk(make([]byte, 0, len(body)+len(body)/4+128), chunk), c.done)
+}
+
+// finish ends a turn's stream: the finish chunk, the transcript for those who did not ask, then the last frame. The
+// transcript comes before it, as afterwards it would wipe what the user has just typed.
+func (c *connection) finish(e agent.TurnEvent, f chat.TurnFinished) {
+	st, t := &c.stream, e.Turn
+	if st.ended {
+		return
+	}
+	if st.offered == "" {
+		if body := wire.FinishChunk(f.Reason); body != nil {
+			c.sendChunk(t, body, &st.seq, false)
+		}
+		c.sendEvent(e, &st.seq, false)
+	}
+	if (t.Client != c.id || t.Continuation) && (st.offered == "" || st.offered == t.ID) {
+		c.send(wire.ChatMessages{Messages: e.Messages})
+	}
+	if f.Reason == chat.FinishError {
+		c.send(wire.ChatResponse{ID: t.ID, Body: f.Error, Error: true, MessageIDs: t.MessageIDs, Continuation: t.Continuation})
+	}
+	c.send(wire.ChatResponse{
+		ID: t.ID, Done: true, MessageIDs: t.MessageIDs, Continuation: t.Continuation,
+		Outcome: wire.OutcomeOf(f.Reason),
+	})
+}
