@@ -133,15 +133,29 @@ func TestADecisionComesOnce(t *testing.T) {
 
 // every is one event of each kind with all its fields set.
 var every = []chat.Event{
-	start, chat.StepStarted{}, chat.TextStarted{ID: "t"}, chat.TextDelta{ID: "t", Delta: "<&>\n"}, chat.TextEnded{ID: "t"},
-	chat.ReasoningStarted{ID: "r"}, chat.ReasoningDelta{ID: "r", Delta: "d"}, chat.ReasoningEnded{ID: "r"},
-	chat.ToolInputStarted{ToolCallID: "c", ToolName: "n"}, chat.ToolInputDelta{ToolCallID: "c", InputTextDelta: "{"}, called,
+	start,
+	chat.StepStarted{},
+	chat.TextStarted{ID: "t"},
+	chat.TextDelta{ID: "t", Delta: "<&>\n"},
+	chat.TextEnded{ID: "t"},
+	chat.ReasoningStarted{ID: "r"},
+	chat.ReasoningDelta{ID: "r", Delta: "d"},
+	chat.ReasoningEnded{ID: "r"},
+	chat.ToolInputStarted{ToolCallID: "c", ToolName: "n"},
+	chat.ToolInputDelta{ToolCallID: "c", InputTextDelta: "{"},
+	called,
 	chat.ToolInputFailed{ToolCallID: "c", ToolName: "n", Input: json.RawMessage(`"x"`), ErrorText: "e", Dynamic: true},
-	approval, finished, chat.ToolFailed{ToolCallID: "c", ErrorText: "e"}, chat.Steered{ID: "s", Text: "stop"}, chat.StepFinished{},
+	approval, finished,
+	chat.ToolFailed{ToolCallID: "c", ErrorText: "e"},
+	chat.Steered{ID: "s", Text: "stop"},
+	chat.StepFinished{},
 	chat.Answered{Model: "m", Served: "s", Provider: "p", Generation: "g", Reason: chat.ModelStop, Usage: chat.Usage{Input: 1, Output: 2, Cached: 3, CacheWrite: 4, Reasoning: 5, Cost: 0.25}, Details: json.RawMessage(`[]`)},
-	chat.Interrupted{Reason: "r", Cancelled: true}, chat.Retrying{Attempt: 2, Of: 4, Wait: time.Second, Reason: "r"},
-	chat.Judged{ToolCallID: "c", Verdict: "ask", Reason: "r", Summary: "s"}, chat.Decided{ToolCallID: "c", Approved: true, Reason: "r", By: "b"},
-	chat.ToolStarted{ToolCallID: "c", Summary: "s"}, chat.TurnFinished{Reason: chat.FinishError, Error: "e", Hint: "h", Usage: chat.Usage{Input: 1}},
+	chat.Interrupted{Reason: "r", Cancelled: true},
+	chat.Retrying{Attempt: 2, Of: 4, Wait: time.Second, Reason: "r"},
+	chat.Judged{ToolCallID: "c", Verdict: "ask", Reason: "r", Summary: "s"},
+	chat.Decided{ToolCallID: "c", Approved: true, Reason: "r", By: "b"},
+	chat.ToolStarted{ToolCallID: "c", Summary: "s"},
+	chat.TurnFinished{Reason: chat.FinishError, Error: "e", Hint: "h", Usage: chat.Usage{Input: 1}},
 }
 
 func TestEventsSurviveTheirJSON(t *testing.T) {

@@ -115,7 +115,7 @@ func (t *Transcript) Apply(e Event) {
 		t.closePart("r"+e.ID, func(s string) Part { return Reasoning{ID: e.ID, Text: s, State: PartDone} })
 	case Steered:
 		m := t.last()
-		m.Parts = append(m.Parts, Steering{ID: e.ID, Text: e.Text})
+		m.Parts = append(m.Parts, Steering(e))
 	case Answered:
 		t.endStep(Step{
 			Status: StepAnswered, Model: e.Model, Served: e.Served,
