@@ -1,0 +1,192 @@
+package openrouter
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	openai "github.com/sashabaranov/go-openai"
+
+	"github.com/coder-agent/coder/agent/chat"
+)
+
+// An answer gathers one response from its pieces and emits the events that can be told at once.
+type answer struct {
+	*stream
+	decoder decoder
+
+	generation, served, provider string
+
+	space     string // blank text that waits for something visible: alone it is nothing, and Claude takes none back
+	text      bool   // visible text came
+	reasoning bool
+	calls     calls
+	details   details
+	finish    string
+	usage     chat.Usage
+}
+
+func newAnswer(s *stream) *answer {
+	a := &answer{stream: s}
+	a.calls.answer = a
+	return a
+}
+
+// receive sends the request and reads the response to its end.
+func (s *stream) receive(ctx context.Context, x *exchange, a *answer) error {
+	// The library's own request is thrown away by the doer; an id that it knows might fail its checks.
+	events, err := s.client.api.CreateChatCompletionStream(ctx, openai.ChatCompletionRequest{Model: "coder"})
+	if err != nil {
+		return s.describe(ctx, err, a)
+	}
+	defer events.Close()
+	a.generation, a.provider = x.header.Get("X-Generation-Id"), x.header.Get("X-Provider-Name")
+	for {
+		raw, err := events.RecvRaw()
+		if err == io.EOF {
+			err = nil
+		} else if err == nil {
+			if err = a.take(raw); err == nil {
+				continue
+			}
+			return s.describe(ctx, err, a)
+		}
+		if err = a.end(err); err != nil {
+			return s.describe(ctx, err, a)
+		}
+		x.drain()
+		return nil
+	}
+}
+
+// describe makes an *Error of whatever ended a response.
+func (s *stream) describe(ctx context.Context, err error, a *answer) error {
+	if ctx.Err() != nil || errors.Is(err, errStopped) {
+		return err
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return usageOf(e, a)
+	}
+	c := s.client
+	switch {
+	case errors.Is(err, errTooLarge):
+		e = c.failure(tooLarge, "the answer holds an event larger than 32 MiB")
+	case errors.Is(err, errTruncated):
+		e = c.failure(truncated, "the answer was cut off: the stream ended before the model had finished")
+	default:
+		e = c.failure(truncated, "the answer was cut off: "+string(scrub([]byte(err.Error()), c.opts.Key)))
+	}
+	e.cause = err
+	return usageOf(e, a)
+}
+
+// take emits what one event says.
+func (a *answer) take(raw []byte) error {
+	p, err := a.decoder.decode(raw)
+	if err != nil {
+		e := a.client.failure(malformed, fmt.Sprintf("the answer holds an event that is not JSON: %s", clip(string(raw), 80)))
+		e.cause = err
+		return e
+	}
+	a.generation = defaultTo(p.id, a.generation)
+	a.served = defaultTo(p.model, a.served)
+	a.provider = defaultTo(p.provider, a.provider)
+	a.finish = defaultTo(p.finish, a.finish)
+	if p.usage != nil {
+		a.usage = *p.usage
+	}
+	if p.reasoning != "" {
+		a.reasoning, a.output = true, true
+		if !a.emit(chat.ReasoningDelta{Delta: p.reasoning}) {
+			return errStopped
+		}
+	}
+	a.details.add(p)
+	if p.text != "" && !a.say(p.text) {
+		return errStopped
+	}
+	for _, call := range p.calls {
+		if !a.calls.add(call) {
+			return errStopped
+		}
+	}
+	if p.err != nil {
+		return a.fail(p.err)
+	}
+	return nil
+}
+
+// say emits text, blanks only with what follows them.
+func (a *answer) say(text string) bool {
+	if !a.text {
+		if a.space += text; strings.TrimSpace(a.space) == "" {
+			return true
+		}
+		text, a.space = a.space, ""
+	}
+	a.text, a.output = true, true
+	return a.emit(chat.TextDelta{Delta: text})
+}
+
+// fail makes the error of an error event.
+func (a *answer) fail(raw json.RawMessage) error {
+	e := a.client.failure(answered, "")
+	e.Raw = scrub(raw, a.client.opts.Key)
+	e.parse(e.Raw)
+	e.Provider = defaultTo(e.Provider, a.provider)
+	return e
+}
+
+// end completes the response, with the error that ended the stream if it was not [DONE].
+func (a *answer) end(err error) error {
+	if err != nil && (a.finish == "" || !lost(err)) {
+		return err // after the finish reason only usage was missing
+	}
+	switch {
+	case a.finish == "error":
+		return a.client.failure(truncated, "the provider ended the answer with an error and did not say which")
+	case !a.text && !a.reasoning && len(a.details.blocks) == 0 && a.calls.none():
+		switch reason(a.finish) {
+		case chat.ModelLength, chat.ModelFiltered:
+		default:
+			return a.client.failure(emptyAnswer, "the model sent an empty answer")
+		}
+	}
+	if !a.calls.end(a.finish) {
+		return errStopped
+	}
+	finish := reason(a.finish)
+	if !a.calls.none() && finish != chat.ModelLength && finish != chat.ModelFiltered {
+		finish = chat.ModelTools // some say "stop" with calls
+	}
+	a.output = true
+	a.emit(chat.Answered{
+		Model: a.req.Model, Served: a.served, Provider: a.provider, Generation: a.generation,
+		Reason: finish, Usage: a.usage, Details: a.details.merged(),
+	})
+	return nil
+}
+
+// lost reports whether the error is that of a connection rather than a decision of ours.
+func lost(err error) bool {
+	return !errors.Is(err, errTooLarge) && !errors.Is(err, context.Canceled) && !errors.Is(err, errSilent)
+}
+
+// reason normalises finish_reason. Servers that send none, only [DONE], mean stop.
+func reason(finish string) chat.ModelFinish {
+	switch finish {
+	case "stop", "end_turn", "":
+		return chat.ModelStop
+	case "tool_calls", "function_call", "tool_use":
+		return chat.ModelTools
+	case "length", "max_tokens":
+		return chat.ModelLength
+	case "content_filter":
+		return chat.ModelFiltered
+	}
+	return chat.ModelOther
+}
