@@ -1,0 +1,60 @@
+//go:build linux
+
+// Command bench measures whole processes of coder against a scripted model and prints a table with our targets. Run it
+// from the root of the repository, on an idle machine:
+//
+//	go run ./docs/bench
+//
+// Beside coder it measures a bare client, the least Go program that talks to the same model about the same files.
+// A target that is a multiple refers to that client's own figure, measured in the same minute.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := command(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func command(ctx context.Context) error {
+	role := flag.String("role", "", "inner use: model, bare or peak")
+	base := flag.String("base", "", "inner use: the model's base URL")
+	like := flag.String("like", "", "inner use: a request whose system prompt and tools to send")
+	program := flag.String("coder", "", "a built coder to measure; empty builds this checkout")
+	rounds := flag.Int("rounds", 11, "how often to measure each short figure; the table shows the median")
+	keep := flag.Bool("keep", false, "keep the scratch folder")
+	flag.Parse()
+	switch *role {
+	case "model":
+		return serveModel(ctx)
+	case "bare":
+		return bare(ctx, *base, *like, flag.Arg(0))
+	case "peak":
+		return printPeak(ctx, flag.Args())
+	case "":
+	default:
+		return fmt.Errorf("there is no role %q", *role)
+	}
+	work, err := os.MkdirTemp("", "coder-bench-")
+	if err != nil {
+		return err
+	}
+	b := bench{work: work, coder: *program, rounds: max(*rounds, 1)}
+	err = b.all(ctx)
+	if *keep {
+		fmt.Fprintln(os.Stderr, "kept", work)
+		return err
+	}
+	return errors.Join(err, os.RemoveAll(work))
+}
