@@ -80,9 +80,15 @@ func (s *state) enqueue(row store.Turn, messages []chat.Message) error {
 	s.queue = append(s.queue, row)
 	s.agent.host.count(1)
 	s.publish(Queued{Turn: turnOf(row)})
-	s.publish(Prompted{By: row.Client, Turn: turnOf(row), Messages: s.view()})
+	s.publishPrompt(row)
 	s.refresh("")
 	return nil
+}
+
+func (s *state) publishPrompt(row store.Turn) {
+	if len(s.subs) > 0 {
+		s.publish(Prompted{By: row.Client, Turn: turnOf(row), Messages: s.view()})
+	}
 }
 
 // begin merges a prompt into the transcript and starts its turn, all in one commit. queued says that the turn has its
@@ -125,7 +131,7 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool) erro
 	}
 	t.row = row
 	s.script, s.failed = next, nil
-	s.publish(Prompted{By: row.Client, Turn: turnOf(row), Messages: s.view()})
+	s.publishPrompt(row)
 	s.script.Apply(start)
 	s.turn = t
 	s.publishEvents(t, []chat.Event{start}, bodies)
@@ -139,10 +145,11 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool) erro
 // are updated, unknown ones appended, and when every incoming id is known, the messages that the request leaves out
 // go. Calls that wait for a decision are denied. It returns the copy and what to write.
 func (s *state) merge(incoming []chat.Message) (*chat.Transcript, func(*store.Tx) error, error) {
-	next := chat.NewTranscript(s.script.Snapshot())
-	have := make(map[string]chat.Message)
-	for _, m := range next.Snapshot() {
-		have[m.ID] = m
+	before := s.script.Snapshot()
+	next := chat.NewTranscript(slices.Clone(before))
+	have := make(map[string]chat.Role, len(before))
+	for _, m := range before {
+		have[m.ID] = m.Role
 	}
 	sent, allKnown := make(map[string]bool), true
 	for _, m := range incoming {
@@ -160,18 +167,18 @@ func (s *state) merge(incoming []chat.Message) (*chat.Transcript, func(*store.Tx
 	for _, m := range incoming {
 		old, known := have[m.ID]
 		switch {
-		case m.Role != chat.User || known && old.Role != chat.User:
+		case m.Role != chat.User || known && old != chat.User:
 		case known:
 			next.Replace(m)
 		default:
-			have[m.ID] = m
+			have[m.ID] = m.Role
 			next.Append(m)
 		}
 	}
 	if last, ok := next.Last(); !ok || last.Role != chat.User {
 		return nil, nil, ErrNoPrompt
 	}
-	return next, s.rewrite(s.script.Snapshot(), next.Snapshot()), nil
+	return next, s.rewrite(before, next.Snapshot()), nil
 }
 
 // rewrite returns what turns the stored messages from one list into another: rows from the first difference on.

@@ -24,7 +24,8 @@ type openPart struct {
 	text  strings.Builder
 }
 
-// NewTranscript returns a transcript of settled messages. It keeps the slice but never changes the messages in it.
+// NewTranscript returns a transcript of settled messages. It takes the slice over; the parts and steps of the messages
+// stay as they are.
 func NewTranscript(messages []Message) *Transcript {
 	return &Transcript{messages: messages}
 }
@@ -55,14 +56,13 @@ func (t *Transcript) Replace(m Message) bool {
 	if i < 0 {
 		return false
 	}
-	t.messages = slices.Clone(t.messages)
 	t.messages[i] = m
 	return true
 }
 
 // Retain drops the messages for which keep is false.
 func (t *Transcript) Retain(keep func(Message) bool) {
-	t.messages = slices.DeleteFunc(slices.Clone(t.messages), func(m Message) bool { return !keep(m) })
+	t.messages = slices.DeleteFunc(t.messages, func(m Message) bool { return !keep(m) })
 }
 
 // Open reports whether a turn is open.
@@ -78,8 +78,6 @@ func (t *Transcript) TurnMessage() (Message, bool) {
 func (t *Transcript) last() *Message {
 	m := &t.messages[len(t.messages)-1]
 	if !t.owned {
-		t.messages = slices.Clone(t.messages)
-		m = &t.messages[len(t.messages)-1]
 		m.Parts, m.Steps = slices.Clone(m.Parts), slices.Clone(m.Steps)
 		t.owned = true
 	}
@@ -138,7 +136,7 @@ func (t *Transcript) Apply(e Event) {
 func (t *Transcript) start(e TurnStarted) {
 	last, ok := t.Last()
 	if e.MessageID != "" && (!ok || last.ID != e.MessageID) || !ok || last.Role != Assistant {
-		t.messages = append(slices.Clip(t.messages), Message{ID: e.MessageID, Role: Assistant})
+		t.messages = append(t.messages, Message{ID: e.MessageID, Role: Assistant})
 		last = Message{}
 	}
 	t.open, t.owned, t.parts, t.turns = true, false, nil, len(last.Steps)
