@@ -64,7 +64,9 @@ func schemaVersion(ctx context.Context, conn *sql.Conn, path string) (int, error
 	if err := conn.QueryRowContext(ctx, query).Scan(&id, &version, &tables); err != nil {
 		return 0, err
 	}
-	if id != applicationID && (id != 0 || version != 0 || tables != 0) {
+	isNew := id == 0 && version == 0 && tables == 0
+	isOurs := id == applicationID && version > 0
+	if !isNew && !isOurs {
 		return 0, &CorruptError{Path: path, Err: errors.New("it is a database of another program")}
 	}
 	return version, nil

@@ -69,7 +69,7 @@ func OpenReadOnly(ctx context.Context, dir string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkReadable(ctx); err != nil {
+	if err := s.checkReadable(ctx, len(migrations())); err != nil {
 		return nil, errors.Join(s.failed("opening", err), s.Close())
 	}
 	return s, nil
@@ -106,14 +106,13 @@ func (s *Store) openWriter(ctx context.Context) error {
 	return nil
 }
 
-// checkReadable makes sure that the schema is the one that the reads expect.
-func (s *Store) checkReadable(ctx context.Context) error {
+// checkReadable makes sure that the schema is the one that the reads know.
+func (s *Store) checkReadable(ctx context.Context, know int) error {
 	conn, err := s.read.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	have, err := schemaVersion(ctx, conn, s.path)
-	know := len(migrations())
 	switch {
 	case err != nil:
 	case have == 0:
