@@ -159,7 +159,11 @@ func checkSource(t *testing.T, law law, path string) error {
 		switch n := n.(type) {
 		case *ast.GoStmt:
 			if !law.goroutines[pkg] {
-				t.Errorf("%s: a go statement, but the goroutines table has no row for %s", set.Position(n.Pos()), pkg)
+				t.Errorf("%s: a goroutine begins, but the goroutines table has no row for %s", set.Position(n.Pos()), pkg)
+			}
+		case *ast.CallExpr: // of a WaitGroup or an errgroup
+			if f, ok := n.Fun.(*ast.SelectorExpr); ok && f.Sel.Name == "Go" && !law.goroutines[pkg] {
+				t.Errorf("%s: a goroutine begins, but the goroutines table has no row for %s", set.Position(n.Pos()), pkg)
 			}
 		case *ast.SelectorExpr:
 			if x, ok := n.X.(*ast.Ident); ok && x.Name == "context" && filepath.Base(rel) != "main.go" &&
