@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"reflect"
 
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/chat"
@@ -138,6 +139,9 @@ func (c *connection) result(ctx context.Context, f wire.Call) wire.CallResult {
 	if err != nil {
 		c.server.opts.Logger.Error("encoding a result", "session", c.name, "method", f.Method, "err", err)
 		return failed("the result of " + f.Method + " cannot be sent")
+	}
+	if string(raw) == "null" && reflect.TypeOf(v).Kind() == reflect.Slice {
+		raw = json.RawMessage("[]") // a client iterates over a list without looking
 	}
 	return wire.CallResult{ID: f.ID, Success: true, Result: raw, Done: true}
 }

@@ -45,6 +45,7 @@ func serve(t *testing.T, opts agent.Options, change func(*Server)) *house {
 		Host: h.host, Token: token, Version: "test", Stop: func() {},
 		AllowOrigins: []string{"http://dev.example:5173"}, AllowHosts: []string{"coder.test"},
 	})
+	h.server.times.closeGrace = 100 * time.Millisecond // a test's peers do not read while it stops
 	if change != nil {
 		change(h.server)
 	}
