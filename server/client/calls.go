@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/coder-agent/coder/server/wire"
@@ -78,6 +79,8 @@ func (s *Session) answered(r wire.CallResult) {
 	s.mu.Unlock()
 	switch {
 	case !ok:
+	case !r.Success && r.Error == shuttingDown:
+		pending.answer <- answer{err: ErrLost}
 	case !r.Success:
 		pending.answer <- answer{err: &RefusedError{Method: pending.method, Text: r.Error}}
 	case r.Done:
@@ -93,6 +96,15 @@ func (s *Session) loseCalls() {
 		if pending.sent {
 			pending.answer <- answer{err: ErrLost}
 			delete(s.calls, id)
+		}
+	}
+}
+
+// Flush waits until the agent has taken, or refused, all prompts before it. They are durable then.
+func (s *Session) Flush(ctx context.Context) error {
+	for {
+		if err := s.Call(ctx, "usage", nil); !errors.Is(err, ErrLost) {
+			return err // calls are sent after the prompts that wait, on every connection
 		}
 	}
 }

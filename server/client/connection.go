@@ -26,6 +26,11 @@ const (
 	pingEvery    = 15 * time.Second
 )
 
+// shuttingDown is how a host that ends refuses what it is asked. Its text is agent.ErrShutdown's.
+const shuttingDown = "shutting down"
+
+var errShuttingDown = errors.New("the host is shutting down")
+
 // A connection is one socket of a session. Its reader alone touches the fields below conn.
 type connection struct {
 	session *Session
@@ -132,7 +137,7 @@ func (c *connection) handle(ctx context.Context, frame wire.Frame) error {
 	case wire.Identity:
 		return c.identified(ctx)
 	case wire.Resuming:
-		return c.accept(ctx, f.ID)
+		return c.offered(ctx, f.ID)
 	case wire.Pending:
 		c.session.know(f.ID)
 	case wire.ResumeNone:
@@ -177,6 +182,9 @@ func (c *connection) called(ctx context.Context, r wire.CallResult) error {
 		c.session.answered(r)
 		return nil
 	}
+	if !r.Success && r.Error == shuttingDown {
+		return errShuttingDown
+	}
 	if !r.Success {
 		return &fatalError{&RefusedError{Method: c.session.opts.Setup.Method, Text: r.Error}}
 	}
@@ -195,7 +203,15 @@ func (c *connection) begin() {
 	close(c.ready)
 }
 
-// accept takes an offer, once.
+// offered takes an offer. One of a turn that has ended here too is the host's reminder of a failure: nothing runs.
+func (c *connection) offered(ctx context.Context, id string) error {
+	if len(c.session.unfinished([]string{id})) == 0 {
+		return c.claim(ctx)
+	}
+	return c.accept(ctx, id)
+}
+
+// accept asks for a turn from its beginning, once.
 func (c *connection) accept(ctx context.Context, id string) error {
 	c.session.know(id)
 	if c.acked[id] {
@@ -233,6 +249,9 @@ func (c *connection) response(r wire.ChatResponse) error {
 		return nil
 	case r.Seq != nil:
 		return c.session.chunk(r)
+	}
+	if r.Error && r.Body == shuttingDown {
+		return errShuttingDown // the prompt was not taken: the next host will
 	}
 	c.session.ending(r)
 	if r.Done {
@@ -278,7 +297,7 @@ func (s *Session) ending(r wire.ChatResponse) {
 	if r.Done && !t.ended {
 		t.ended = true
 		lost := r.Replay && !t.closing && t.failure == ""
-		s.updates.push(TurnEnded{Turn: r.ID, Outcome: r.Outcome, Error: t.failure, Lost: lost})
+		s.updates.push(TurnEnded{Turn: r.ID, Cancelled: r.Outcome == wire.Aborted, Error: t.failure, Lost: lost})
 	}
 }
 

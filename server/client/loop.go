@@ -16,6 +16,9 @@ const (
 	maxFailures = 10 // attempts in a row that reach no agent; with the waits, about half a minute
 )
 
+// deleted is how a host closes the connections of a session that is no more. Its text is agent.ErrDeleted's.
+const deleted = "the session was deleted"
+
 // A fatalError ends the session: another attempt would end the same way.
 type fatalError struct{ Err error }
 
@@ -68,6 +71,10 @@ func (s *Session) fatal(ctx context.Context, err error, failures int) error {
 	}
 	if code := websocket.CloseStatus(err); code == websocket.StatusPolicyViolation || code >= 4000 && code < 5000 {
 		return fmt.Errorf("the host closed the connection: %w", err)
+	}
+	var closed websocket.CloseError
+	if errors.As(err, &closed) && closed.Reason == deleted {
+		return errors.New(deleted)
 	}
 	if failures >= maxFailures {
 		return fmt.Errorf("gave up after %d attempts: %w", failures, err)

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/coder-agent/coder/agent/chat"
-	"github.com/coder-agent/coder/server/wire"
 )
 
 // An Update is what a Session tells, in the order in which the agent told it.
@@ -22,10 +21,10 @@ type (
 	// TurnEnded comes after the last event of a turn. Error is the text of a failed turn. Lost says that the turn ended
 	// while this client was away and that its events are no longer kept: the transcript has what came of it.
 	TurnEnded struct {
-		Turn    string
-		Outcome wire.Outcome
-		Error   string
-		Lost    bool
+		Turn      string
+		Cancelled bool
+		Error     string
+		Lost      bool
 	}
 	// Messages is the whole transcript.
 	Messages struct{ Messages []chat.Message }

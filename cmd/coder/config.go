@@ -1,0 +1,236 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/adrg/xdg"
+	"github.com/spf13/cobra"
+
+	"github.com/coder-agent/coder/agent/permission"
+)
+
+const (
+	// defaultModel answers when nobody chose a model. It is good with tools and fast enough to watch.
+	defaultModel   = "anthropic/claude-sonnet-4.5"
+	defaultBaseURL = "https://openrouter.ai/api/v1"
+
+	keyVar = "OPENROUTER_API_KEY"
+)
+
+// A config is what flags, environment, config file and defaults say together, in this order of precedence.
+type config struct {
+	Model    string
+	Mode     permission.Mode // "" leaves it to the command: auto in coder run, ask elsewhere
+	DataDir  string          // absolute
+	Addr     string          // host:port to listen on; port 0 takes a free one
+	BaseURL  string          // of the provider
+	Host     string          // hostAuto or hostManual
+	MaxSteps int             // model responses in one turn; 0 leaves it to the agent
+	Idle     time.Duration   // a detached host ends after this time without clients and work
+	PassEnv  []string        // further variables that the agent's commands may see
+	Key      string          // of the provider; from the environment only
+
+	origins map[string]origin // by setting
+}
+
+// What the host setting may be.
+const (
+	hostAuto   = "auto"   // commands start a host when none runs
+	hostManual = "manual" // only coder serve starts one
+)
+
+// An origin says where a setting's value comes from.
+type origin struct {
+	Text string // the value as it was given
+	From string // "flag --model", "env CODER_MODEL", "FILE:LINE", "default"
+}
+
+// A setting is one row of the table of settings.
+type setting struct {
+	name  string // in the config file and in the output of coder config
+	flag  string // "" has none
+	env   string
+	value func() string // the default
+	usage string
+	set   func(*config, string) error
+}
+
+func constant(s string) func() string { return func() string { return s } }
+
+// settings is the one table of what can be configured.
+var settings = []setting{
+	{
+		"model", "model", "CODER_MODEL", constant(defaultModel), "model id at the provider",
+		func(c *config, s string) error { c.Model = s; return nonEmpty(s) },
+	},
+	{
+		"mode", "mode", "CODER_MODE", constant(""), "permission mode of new sessions: " + strings.Join(permission.Names(), ", "),
+		func(c *config, s string) (err error) {
+			if s != "" {
+				c.Mode, err = permission.ParseMode(s)
+			}
+			return err
+		},
+	},
+	{
+		"dataDir", "data-dir", "CODER_DATA_DIR", defaultDataDir, "folder of the sessions",
+		func(c *config, s string) (err error) {
+			c.DataDir, err = filepath.Abs(s)
+			return errors.Join(nonEmpty(s), err)
+		},
+	},
+	{
+		"addr", "addr", "CODER_ADDR", constant("127.0.0.1:0"), "address that coder serve listens on",
+		func(c *config, s string) error { c.Addr = s; return nonEmpty(s) },
+	},
+	{
+		"baseURL", "", "OPENROUTER_BASE_URL", constant(defaultBaseURL), "base URL of the provider's API",
+		func(c *config, s string) error { c.BaseURL = strings.TrimRight(s, "/"); return checkBaseURL(s) },
+	},
+	{
+		"host", "", "CODER_HOST", constant(hostAuto), "auto: commands start a host when none runs; manual: only coder serve does",
+		func(c *config, s string) error {
+			c.Host = s
+			if s != hostAuto && s != hostManual {
+				return fmt.Errorf("%q is neither %s nor %s", s, hostAuto, hostManual)
+			}
+			return nil
+		},
+	},
+	{
+		"maxSteps", "max-steps", "CODER_MAX_STEPS", constant("0"), "model responses in one turn; 0: the agent's own limit",
+		func(c *config, s string) (err error) {
+			c.MaxSteps, err = strconv.Atoi(s)
+			if err != nil || c.MaxSteps < 0 {
+				return fmt.Errorf("%q is not a number of steps", s)
+			}
+			return nil
+		},
+	},
+	{
+		"idle", "idle", "CODER_IDLE", constant("10m"), "a detached host ends after this time without clients and work",
+		func(c *config, s string) (err error) {
+			c.Idle, err = time.ParseDuration(s)
+			if err != nil || c.Idle < 0 {
+				return fmt.Errorf("%q is not a duration such as 10m", s)
+			}
+			return nil
+		},
+	},
+	{
+		"passEnv", "", "CODER_PASS_ENV", constant(""), "further environment variables for the agent's commands, comma-separated",
+		func(c *config, s string) error {
+			c.PassEnv = strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
+			return nil
+		},
+	},
+}
+
+func nonEmpty(s string) error {
+	if s == "" {
+		return errors.New("it must not be empty")
+	}
+	return nil
+}
+
+// defaultDataDir is the user's data folder. xdg has read XDG_DATA_HOME and the home folder when the process began.
+func defaultDataDir() string { return filepath.Join(xdg.DataHome, "coder") }
+
+// configFile is where the user's config file may be.
+func configFile() string { return filepath.Join(xdg.ConfigHome, "coder", "config.json") }
+
+// addFlags gives cmd the flags of the named settings.
+func addFlags(cmd *cobra.Command, names ...string) {
+	for _, name := range names {
+		for _, s := range settings {
+			if s.name == name {
+				cmd.Flags().String(s.flag, "", s.usage+" (env "+s.env+")")
+			}
+		}
+	}
+}
+
+// config resolves all settings for cmd.
+func (a *app) config(cmd *cobra.Command) (config, error) {
+	file, err := readConfigFile(configFile())
+	if err != nil {
+		return config{}, err
+	}
+	c := config{Key: strings.TrimSpace(a.getenv(keyVar)), origins: make(map[string]origin, len(settings))}
+	for _, s := range settings {
+		from := a.lookup(cmd, s, file)
+		if err := s.set(&c, from.Text); err != nil {
+			err = fmt.Errorf("config: %s (%s): %w", s.name, from.From, err)
+			if strings.HasPrefix(from.From, "flag ") {
+				return config{}, &usageError{Err: err, Command: cmd.CommandPath()}
+			}
+			return config{}, err
+		}
+		c.origins[s.name] = from
+	}
+	return c, nil
+}
+
+func (a *app) lookup(cmd *cobra.Command, s setting, file map[string]origin) origin {
+	if s.flag != "" {
+		if f := cmd.Flags().Lookup(s.flag); f != nil && f.Changed {
+			return origin{f.Value.String(), "flag --" + s.flag}
+		}
+	}
+	if v := a.getenv(s.env); v != "" {
+		return origin{v, "env " + s.env}
+	}
+	if v, ok := file[s.name]; ok {
+		return v
+	}
+	return origin{s.value(), "default"}
+}
+
+// checkBaseURL lets the key travel only where nobody can listen: over TLS, or to this machine.
+func checkBaseURL(s string) error {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil:
+		return err
+	case u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		return fmt.Errorf("%q is not an http or https URL", s)
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return &hintedError{fmt.Errorf("%s would send prompts and key unencrypted", s), "use https; http is for servers on this machine only"}
+	}
+	return nil
+}
+
+// isLoopback reports whether host names this machine.
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+// A KeyError says that no API key is set.
+type KeyError struct{ Var string }
+
+func (e *KeyError) Error() string { return e.Var + " is not set" }
+
+// Hint says where to get a key.
+func (e *KeyError) Hint() string {
+	return "create a key at https://openrouter.ai/keys, then: export " + e.Var +
+		"=sk-or-...; a model server on this machine needs none: export OPENROUTER_BASE_URL=http://127.0.0.1:PORT/v1"
+}
+
+// checkKey refuses to host without a key, unless the provider is a server on this machine.
+func (c config) checkKey() error {
+	if u, err := url.Parse(c.BaseURL); c.Key == "" && (err != nil || !isLoopback(u.Hostname())) {
+		return &KeyError{Var: keyVar}
+	}
+	return nil
+}

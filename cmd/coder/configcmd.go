@@ -1,0 +1,89 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+)
+
+func newConfig(a *app) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Show each setting and where its value comes from",
+		Long: `config shows each setting and where its value comes from. Flags win over the environment, the environment over
+the config file, the config file over the defaults. The file is JSON and may hold comments.`,
+		Example: `  coder config
+  CODER_MODEL=openai/gpt-5 coder config --json`,
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.config(cmd)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printConfigJSON(a.stdout, c)
+			}
+			return printConfig(a.stdout, c)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// keyShown says whether there is a key, and nothing else of it.
+func keyShown(c config) origin {
+	if c.Key == "" {
+		return origin{"not set", "default"}
+	}
+	return origin{"set", "env " + keyVar}
+}
+
+func printConfig(out io.Writer, c config) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "SETTING\tVALUE\tFROM")
+	for _, s := range settings {
+		from := c.origins[s.name]
+		if s.name == "mode" && from.Text == "" {
+			from.Text = "ask; auto in coder run"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", s.name, from.Text, from.From)
+	}
+	key := keyShown(c)
+	fmt.Fprintf(w, "key\t%s\t%s\n", key.Text, key.From)
+	fmt.Fprintf(w, "\nconfig file: %s\n", configFile())
+	return w.Flush()
+}
+
+type configJSON struct {
+	File     string        `json:"file"`
+	Settings []settingJSON `json:"settings"`
+}
+
+type settingJSON struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	From  string `json:"from"`
+}
+
+func printConfigJSON(out io.Writer, c config) error {
+	doc := configJSON{File: configFile()}
+	for _, s := range settings {
+		from := c.origins[s.name]
+		doc.Settings = append(doc.Settings, settingJSON{s.name, from.Text, from.From})
+	}
+	key := keyShown(c)
+	doc.Settings = append(doc.Settings, settingJSON{"key", key.Text, key.From})
+	return printJSON(out, doc)
+}
+
+// printJSON prints v as one indented document.
+func printJSON(out io.Writer, v any) error {
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

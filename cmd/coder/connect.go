@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/coder-agent/coder/server"
+	"github.com/coder-agent/coder/server/client"
+)
+
+const (
+	connectTimeout = 30 * time.Second // a host that ends takes 10 s, one that starts well under 1 s
+	slowConnect    = time.Second      // after this the user hears what we wait for
+)
+
+// A connector finds the host of a data dir, or starts one.
+type connector struct {
+	app    *app
+	config config
+	idle   time.Duration // of a host that it starts; 0: it ends with its last client
+	warned bool          // the user knows that the running host is not quite theirs
+}
+
+// address is client.Options.Host: it is called at each connect and reconnect.
+func (c *connector) address(ctx context.Context) (client.Address, error) {
+	h, err := c.host(ctx)
+	return client.Address{Addr: h.Addr, Token: h.Token}, err
+}
+
+// host returns the host of the data dir. Several callers at once, in several processes, get the same one.
+func (c *connector) host(ctx context.Context) (hostFile, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout, errors.New("timed out"))
+	defer cancel()
+	patience := time.AfterFunc(slowConnect, func() { fmt.Fprintln(c.app.stderr, "waiting for the host to be ready") })
+	defer patience.Stop()
+	for {
+		h, status, ok, err := running(ctx, c.config.DataDir)
+		if err != nil {
+			return hostFile{}, fmt.Errorf("looking for a host: %w", err)
+		}
+		if ok {
+			replaced, err := c.compare(ctx, h, status)
+			if err != nil || !replaced {
+				return h, err
+			}
+		}
+		if err := c.start(ctx); err != nil {
+			return hostFile{}, err
+		}
+	}
+}
+
+// compare tells the user what the running host does not share with them. One that nobody uses and that a command
+// started is ended, so that the next is theirs.
+func (c *connector) compare(ctx context.Context, h hostFile, s server.Status) (replaced bool, err error) {
+	differs := c.difference(h)
+	if differs == "" {
+		return false, nil
+	}
+	if h.Detached && s.Turns == 0 && s.Connections.Sockets == 0 && c.config.checkKey() == nil && c.config.Host == hostAuto {
+		return true, h.stop(ctx)
+	}
+	if !c.warned {
+		c.warned = true
+		fmt.Fprintf(c.app.stderr, "note: the running host has %s; it stays because it is in use (coder stop ends it)\n", differs)
+	}
+	return false, nil
+}
+
+func (c *connector) difference(h hostFile) string {
+	switch {
+	case h.Version != version():
+		return fmt.Sprintf("version %s, this is %s", h.Version, version())
+	case h.BaseURL != c.config.BaseURL:
+		return fmt.Sprintf("base URL %s, yours is %s", h.BaseURL, c.config.BaseURL)
+	case c.config.Key != "" && h.KeyHash != keyHash(h.Salt, c.config.Key, c.config.BaseURL):
+		return "another API key"
+	}
+	return ""
+}
+
+// An offer is what a client hands to the host that it starts, on stdin: nobody can read it there.
+type offer struct {
+	Key     string `json:"key"`
+	BaseURL string `json:"baseURL"`
+}
+
+// A readiness is what a detached host says on stdout, once.
+type readiness struct {
+	Addr  string `json:"addr,omitempty"`
+	Held  bool   `json:"held,omitempty"` // another host was faster
+	Error string `json:"error,omitempty"`
+	Hint  string `json:"hint,omitempty"`
+}
+
+// start starts a detached host and waits until it is ready, or until another one is.
+func (c *connector) start(ctx context.Context) error {
+	if c.config.Host == hostManual {
+		return &hintedError{
+			fmt.Errorf("no host serves %s, and the setting host is %q", c.config.DataDir, hostManual),
+			"start one with: coder serve",
+		}
+	}
+	if err := c.config.checkKey(); err != nil {
+		return err
+	}
+	cmd, err := c.command()
+	if err != nil {
+		return err
+	}
+	said, err := launch(ctx, cmd, offer{c.config.Key, c.config.BaseURL})
+	switch {
+	case err != nil:
+		return fmt.Errorf("starting a host: %w", err)
+	case said.Error != "":
+		return &hintedError{errors.New(said.Error), said.Hint}
+	}
+	return nil // said.Held or not: who is ready now has written the host file
+}
+
+// command is the same program as a host. Its environment does not hold the key.
+func (c *connector) command() (*exec.Cmd, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("finding our own program: %w", err)
+	}
+	cmd := exec.Command(exe, "serve", "--detached", "--data-dir", c.config.DataDir, "--addr", "127.0.0.1:0", "--idle", c.idle.String())
+	cmd.Args[0] = "coder"
+	cmd.Env = hostEnviron(c.app.environ(), c.config.PassEnv)
+	cmd.Dir = filepath.Dir(c.config.DataDir) // not the user's folder, which they may want to remove
+	if info, err := os.Stat(cmd.Dir); err != nil || !info.IsDir() {
+		cmd.Dir = os.TempDir()
+	}
+	detach(cmd)
+	return cmd, nil
+}
+
+// launch starts the host, hands the offer over and waits for the line that it says.
+func launch(ctx context.Context, cmd *exec.Cmd, o offer) (readiness, error) {
+	line, err := json.Marshal(o)
+	if err != nil {
+		return readiness{}, err
+	}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return readiness{}, err
+	}
+	out, in, err := os.Pipe()
+	if err != nil {
+		return readiness{}, err
+	}
+	defer out.Close()
+	var complaint bytes.Buffer // a process that dies early says why on stderr
+	cmd.Stdout, cmd.Stderr = in, in
+	err = cmd.Start()
+	if err := errors.Join(err, in.Close()); err != nil {
+		return readiness{}, err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = out.Close() }) // ends the reading
+	defer stop()
+	_, err = stdin.Write(append(line, '\n'))
+	if err := errors.Join(err, stdin.Close(), cmd.Process.Release()); err != nil {
+		return readiness{}, err
+	}
+	return listen(ctx, out, &complaint)
+}
+
+// listen reads lines until one is a readiness.
+func listen(ctx context.Context, out *os.File, complaint *bytes.Buffer) (readiness, error) {
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		var said readiness
+		if err := json.Unmarshal(lines.Bytes(), &said); err == nil {
+			return said, nil
+		}
+		fmt.Fprintln(complaint, lines.Text())
+	}
+	if ctx.Err() != nil {
+		return readiness{}, context.Cause(ctx)
+	}
+	return readiness{}, fmt.Errorf("it ended without a word: %s", bytes.TrimSpace(complaint.Bytes()))
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/coder-agent/coder/agent"
+	"github.com/coder-agent/coder/agent/store"
+	"github.com/coder-agent/coder/server"
+)
+
+// A host is the agents of a data dir with a server in front of them.
+type host struct {
+	command  *serveCommand
+	log      *slog.Logger
+	agents   *agent.Host
+	server   *server.Server
+	listener net.Listener
+	file     hostFile
+	changed  chan struct{}      // has room for one; work or clients may have come or gone
+	stop     context.CancelFunc // ends serve
+	stopped  context.Context    // done when serve must end
+}
+
+// open takes the data dir, listens and writes the host file.
+func (s *serveCommand) open(ctx context.Context, log *slog.Logger) (*host, error) {
+	h := &host{command: s, log: log, changed: make(chan struct{}, 1)}
+	h.stopped, h.stop = context.WithCancel(ctx)
+	token, err := s.token()
+	if err != nil {
+		return nil, err
+	}
+	if h.agents, err = h.openAgents(ctx); err != nil {
+		return nil, err
+	}
+	var lc net.ListenConfig
+	if h.listener, err = lc.Listen(ctx, "tcp", s.config.Addr); err != nil {
+		return nil, errors.Join(fmt.Errorf("listening: %w", err), h.agents.Close())
+	}
+	h.file = hostFile{
+		Addr: h.listener.Addr().String(), Token: token, PID: os.Getpid(), Version: version(), Started: time.Now().UTC(),
+		BaseURL: s.config.BaseURL, Model: s.config.Model, Mode: string(s.config.Mode), Detached: s.detached,
+	}
+	h.file.sign(s.config.Key)
+	h.server = server.New(server.Options{
+		Host: h.agents, Token: token, AllowOrigins: s.allowOrigins, Version: version(), Logger: log,
+		Stop: h.stop, Changed: h.noteChange, Drain: h.drain, Status: func() any { return h.info() },
+	})
+	if err := h.file.write(s.config.DataDir); err != nil {
+		return nil, errors.Join(err, h.listener.Close(), h.agents.Close())
+	}
+	return h, nil
+}
+
+// openAgents opens the host of the agents; a damaged store is moved aside if the user wants that.
+func (h *host) openAgents(ctx context.Context) (*agent.Host, error) {
+	s := h.command
+	opts, err := agentOptions(s.config, s.app.environ())
+	if err != nil {
+		return nil, err
+	}
+	opts.Logger, opts.Changed = h.log, h.noteChange
+	agents, err := agent.Open(ctx, s.config.DataDir, opts)
+	var damage *store.CorruptError
+	if errors.As(err, &damage) {
+		if err := s.mend(damage); err != nil {
+			return nil, err
+		}
+		return agent.Open(ctx, s.config.DataDir, opts)
+	}
+	return agents, err
+}
+
+// A hostInfo is what coder status shows beyond what the server knows.
+type hostInfo struct {
+	Started  time.Time `json:"started"`
+	BaseURL  string    `json:"baseURL"`
+	Model    string    `json:"model"`
+	Mode     string    `json:"mode"`
+	Detached bool      `json:"detached"`
+}
+
+func (h *host) info() hostInfo {
+	return hostInfo{h.file.Started, h.file.BaseURL, h.file.Model, h.file.Mode, h.file.Detached}
+}
+
+func (h *host) noteChange() {
+	select {
+	case h.changed <- struct{}{}:
+	default:
+	}
+}
+
+// serve answers until a signal, coder stop or idleness ends it, and leaves nothing behind.
+func (h *host) serve(ctx context.Context) error {
+	var owned sync.WaitGroup
+	ended, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer owned.Wait()
+	defer end()
+	defer h.stop()
+	owned.Go(func() { h.obey(ended) })
+	if h.command.idle {
+		owned.Go(func() { h.watchIdle(h.command.config.Idle) })
+	}
+	h.log.Info("listening", "addr", h.file.Addr, "data", h.command.config.DataDir)
+	err := h.server.Serve(h.stopped, h.listener)
+	h.log.Info("stopped", "err", err)
+	return err
+}
+
+// obey ends the host on the first signal and the process on the second, or when ending takes too long: what was told
+// to anybody is on disk.
+func (h *host) obey(ended context.Context) {
+	select {
+	case got := <-h.command.app.signals:
+		h.log.Info("stopping", "signal", got.String())
+	case <-h.stopped.Done():
+	}
+	h.stop()
+	select {
+	case <-h.command.app.signals:
+	case <-time.After(shutdownTimeout):
+		h.log.Error("ending took too long", "limit", shutdownTimeout)
+	case <-ended.Done():
+		return
+	}
+	h.withdraw()
+	h.command.app.exit(exitFailed)
+}
+
+// withdraw takes the host file away: from now on nobody finds us.
+func (h *host) withdraw() {
+	if err := h.file.remove(h.command.config.DataDir); err != nil {
+		h.log.Error("removing the host file", "err", err)
+	}
+}
+
+// drain ends the agents' work once no new client can come.
+func (h *host) drain() {
+	h.withdraw()
+	if err := h.agents.Close(); err != nil {
+		h.log.Error("closing the agents", "err", err)
+	}
+}
+
+// firstVisit is how long a host that ends with its last client waits for its first.
+const firstVisit = 30 * time.Second
+
+// watchIdle ends the host when for the given time nobody was connected and no turn ran.
+func (h *host) watchIdle(most time.Duration) {
+	visited := false
+	timer := time.NewTimer(max(most, firstVisit))
+	defer timer.Stop()
+	for {
+		select {
+		case <-h.changed:
+		case <-timer.C:
+			h.log.Info("stopping: idle")
+			h.stop()
+			return
+		case <-h.stopped.Done():
+			return
+		}
+		turns, _ := h.agents.Busy()
+		switch {
+		case turns > 0 || h.server.Connections().Sockets > 0:
+			visited = true
+			timer.Stop()
+		case visited:
+			timer.Reset(most)
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/coder-agent/coder/agent"
+	"github.com/coder-agent/coder/server"
+)
+
+// statusTimeout bounds the question whether a host is there: it answers from memory.
+const statusTimeout = 3 * time.Second
+
+// loopback is the HTTP client for hosts: no proxy.
+var loopback = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
+// A hostError is a host's refusal of a request.
+type hostError struct {
+	Status int
+	Text   string
+	Do     string
+}
+
+func (e *hostError) Error() string { return e.Text }
+
+// Hint is the host's own.
+func (e *hostError) Hint() string { return e.Do }
+
+// request sends one request to the host and decodes its answer into result, unless that is nil.
+func (h hostFile) request(ctx context.Context, method, path string, result any) error {
+	var body io.Reader
+	if method == http.MethodPost {
+		body = strings.NewReader("{}")
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+h.Addr+path, body)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+h.Token)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := loopback.Do(req)
+	if err != nil {
+		return fmt.Errorf("asking the host at %s: %w", h.Addr, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= 300 {
+		return refusal(resp)
+	}
+	if result == nil {
+		return nil
+	}
+	if err := json.NewDecoder(resp.Body).Decode(result); err != nil {
+		return fmt.Errorf("reading the answer of the host at %s: %w", h.Addr, err)
+	}
+	return nil
+}
+
+func refusal(resp *http.Response) error {
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if err != nil {
+		return err
+	}
+	var body struct{ Error, Hint string }
+	if json.Unmarshal(text, &body) != nil || body.Error == "" {
+		body.Error = fmt.Sprintf("the host answers %s: %s", resp.Status, strings.TrimSpace(string(text)))
+	}
+	return &hostError{resp.StatusCode, body.Error, body.Hint}
+}
+
+// status asks the host who it is. An error says that no such host is there: it has gone, or another program has its
+// port now.
+func (h hostFile) status(ctx context.Context) (server.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+	defer cancel()
+	var s server.Status
+	if err := h.request(ctx, http.MethodGet, "/host/status", &s); err != nil {
+		return s, err
+	}
+	if s.PID != h.PID {
+		return s, fmt.Errorf("the host at %s is process %d, not %d", h.Addr, s.PID, h.PID)
+	}
+	return s, nil
+}
+
+func (h hostFile) sessions(ctx context.Context) ([]agent.Session, error) {
+	var list server.Sessions
+	err := h.request(ctx, http.MethodGet, "/host/sessions", &list)
+	return list.Sessions, err
+}
+
+func (h hostFile) deleteSession(ctx context.Context, name string) error {
+	return h.request(ctx, http.MethodDelete, "/host/sessions/"+url.PathEscape(name), nil)
+}
+
+// stop asks the host to end and waits until its process has.
+func (h hostFile) stop(ctx context.Context) error {
+	if err := h.request(ctx, http.MethodPost, "/host/stop", nil); err != nil && alive(h.PID) {
+		return &hintedError{err, fmt.Sprintf("end process %d yourself; no session is lost by that", h.PID)}
+	}
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for alive(h.PID) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// running finds the host that serves the data dir. It is false when there is none.
+func running(ctx context.Context, dataDir string) (hostFile, server.Status, bool, error) {
+	h, ok, err := readHostFile(dataDir)
+	if err != nil || !ok || !alive(h.PID) {
+		return hostFile{}, server.Status{}, false, err
+	}
+	status, err := h.status(ctx)
+	if ctx.Err() != nil {
+		return hostFile{}, server.Status{}, false, context.Cause(ctx)
+	}
+	return h, status, err == nil, nil
+}

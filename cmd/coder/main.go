@@ -1,0 +1,132 @@
+// Command coder is a durable coding agent: a host of agents, the server in front of them and the front-ends.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/coder-agent/coder/cmd/internal/headless"
+)
+
+func main() {
+	w := world{
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+		getenv: os.Getenv, environ: os.Environ, signals: make(chan os.Signal, 2), exit: os.Exit,
+	}
+	signal.Notify(w.signals, os.Interrupt, syscall.SIGTERM)
+	os.Exit(run(context.Background(), os.Args[1:], w))
+}
+
+// A world is what a command may know of the process it runs in. Tests give their own.
+type world struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	environ        func() []string
+	signals        chan os.Signal // interrupt and terminate; the first ends cleanly, the second at once
+	exit           func(int)
+}
+
+// run executes one command line and returns the exit code.
+func run(ctx context.Context, args []string, w world) int {
+	root := newRoot(&app{w})
+	root.SetArgs(args)
+	root.SetIn(w.stdin)
+	root.SetOut(w.stdout)
+	root.SetErr(w.stderr)
+	return report(w.stderr, root.ExecuteContext(ctx))
+}
+
+// Exit codes. They are a promise to scripts: docs/output.md lists them.
+const (
+	exitDone      = 0
+	exitFailed    = 1
+	exitUsage     = 2
+	exitStepLimit = 3
+	exitParked    = 4 // a tool call waits for a decision
+	exitStopped   = 5 // the budget is spent, or a loop was stopped
+	exitCancelled = 130
+)
+
+// An exitError ends the command with a code. Without an Err there is nothing left to say.
+type exitError struct {
+	Code int
+	Err  error
+}
+
+func (e *exitError) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("exit code %d", e.Code)
+	}
+	return e.Err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.Err }
+
+// A usageError says that the command line is wrong.
+type usageError struct {
+	Err     error
+	Command string // whose help shows what is right
+}
+
+func (e *usageError) Error() string { return e.Err.Error() }
+func (e *usageError) Unwrap() error { return e.Err }
+
+// Hint gives the error's own hint, or names the help.
+func (e *usageError) Hint() string {
+	if hint := hintOf(e.Err); hint != "" {
+		return hint
+	}
+	return "see: " + e.Command + " --help"
+}
+
+// A hintedError is an error with words on how to mend it.
+type hintedError struct {
+	Err error
+	Do  string
+}
+
+func (e *hintedError) Error() string { return e.Err.Error() }
+func (e *hintedError) Unwrap() error { return e.Err }
+
+// Hint says what to do.
+func (e *hintedError) Hint() string { return e.Do }
+
+func hintOf(err error) string {
+	var hinted interface{ Hint() string }
+	if errors.As(err, &hinted) {
+		return hinted.Hint()
+	}
+	return ""
+}
+
+// report prints what the user must know of err and returns the exit code for it.
+func report(stderr io.Writer, err error) int {
+	if err == nil {
+		return exitDone
+	}
+	code := exitFailed
+	var exit *exitError
+	var usage *usageError
+	switch {
+	case errors.As(err, &exit):
+		code = exit.Code
+		if exit.Err == nil {
+			return code
+		}
+	case errors.As(err, &usage):
+		code = exitUsage
+	case errors.Is(err, context.Canceled):
+		code = exitCancelled
+	}
+	fmt.Fprintf(stderr, "coder: error: %s\n", headless.Printable(err.Error()))
+	if hint := hintOf(err); hint != "" {
+		fmt.Fprintf(stderr, "coder: hint: %s\n", headless.Printable(hint))
+	}
+	return code
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+// An app is one invocation of coder.
+type app struct{ world }
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "coder",
+		Short: "A durable coding agent",
+		Long: `coder edits and tests code on your behalf. Its sessions live in a host process, survive crashes and closed
+terminals, and can be joined from any number of front-ends.`,
+		Example: `  coder demo                              # see it work: no key, no network
+  coder run 'fix the failing test'        # one prompt, in this folder
+  coder run -c 'now add a benchmark'      # go on with the last session of this folder
+  coder serve                             # a host for browsers and editors`,
+		Version:       version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return &usageError{Err: fmt.Errorf("there is no command %q", args[0]), Command: "coder"}
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetVersionTemplate("coder {{.Version}}\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{Err: err, Command: cmd.CommandPath()}
+	})
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	for _, command := range []*cobra.Command{
+		newRun(a), newServe(a), newApprove(a), newDeny(a), newSessions(a),
+		newStatus(a), newStop(a), newConfig(a), newVersion(a),
+	} {
+		root.AddCommand(command)
+	}
+	return root
+}
+
+// args wraps a check of the arguments so that what it refuses is a usage error.
+func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return &usageError{Err: err, Command: cmd.CommandPath()}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/coder-agent/coder/agent"
+	"github.com/coder-agent/coder/agent/permission"
+	"github.com/coder-agent/coder/cmd/internal/headless"
+	"github.com/coder-agent/coder/server/client"
+)
+
+// tether is how long the host waits for a run that has vanished before it cancels its turn, in seconds.
+const tether = "30"
+
+// maxPrompt bounds a prompt, in bytes: the host takes frames of 32 MiB, and JSON may double what it quotes.
+const maxPrompt = 8 << 20
+
+// verboseLines is how much of each tool result --verbose shows.
+const verboseLines = 6
+
+// A runCommand holds the flags of coder run.
+type runCommand struct {
+	app     *app
+	config  config
+	folder  string
+	session string
+	goOn    bool // with the last session of the folder
+	detach  bool
+	output  string
+	verbose bool
+}
+
+func newRun(a *app) *cobra.Command {
+	r := &runCommand{app: a}
+	cmd := &cobra.Command{
+		Use:   "run [PROMPT | -]",
+		Short: "Give the agent one prompt and follow it to the end",
+		Long: `run gives an agent one prompt and follows its turn to the end. The answer goes to stdout, everything else to stderr.
+With - the prompt is read from stdin; what is piped in besides a prompt becomes its context. The session lives on:
+go on with -c, or with --session NAME.
+
+Exit codes: 0 done, 1 error, 2 usage, 3 step limit, 4 waits for a decision, 5 stopped, 130 cancelled.`,
+		Example: `  coder run 'fix the failing test'
+  git diff | coder run 'review this'
+  coder run -c --output json 'and now the docs' | jq -r .text
+  coder run --session nightly --detach - < task.md`,
+		Args: args(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if r.config, err = a.config(cmd); err != nil {
+				return err
+			}
+			return r.run(cmd.Context(), args)
+		},
+	}
+	addFlags(cmd, "model", "mode", "maxSteps", "dataDir")
+	f := cmd.Flags()
+	f.StringVarP(&r.folder, "dir", "C", ".", "folder to work in")
+	f.StringVar(&r.session, "session", "", "name of the session; a new name makes a new session (default: a name is made)")
+	f.BoolVarP(&r.goOn, "continue", "c", false, "go on with the last session of the folder")
+	f.BoolVar(&r.detach, "detach", false, "return once the prompt is recorded; the turn goes on")
+	f.StringVar(&r.output, "output", "text", "text, json (one document at the end) or jsonl (each event)")
+	f.BoolVar(&r.verbose, "verbose", false, "show what the model thinks aloud and the beginning of tool results")
+	cmd.MarkFlagsMutuallyExclusive("session", "continue")
+	return cmd
+}
+
+func (r *runCommand) run(ctx context.Context, args []string) error {
+	format, err := headless.ParseFormat(r.output)
+	if err != nil {
+		return &usageError{Err: err, Command: "coder run"}
+	}
+	prompt, err := r.prompt(args)
+	if err != nil {
+		return err
+	}
+	if r.folder, err = workdir(r.folder); err != nil {
+		return err
+	}
+	conn := &connector{app: r.app, config: r.config}
+	if r.config.origins["idle"].From != "default" {
+		conn.idle = r.config.Idle
+	}
+	if err := r.chooseSession(ctx); err != nil {
+		return err
+	}
+	session, about, err := r.open(ctx, conn)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	fmt.Fprintf(r.app.stderr, "session: %s\n", about.Session)
+	if about.Mode == string(permission.ModeAuto) {
+		fmt.Fprintln(r.app.stderr, "mode auto: commands run without asking, and are not sandboxed yet")
+	}
+	about.Turn = session.Prompt(client.UserMessage(prompt))
+	if r.detach {
+		return r.leave(ctx, session, about)
+	}
+	return r.app.follow(ctx, session, about, headless.Options{
+		Out: r.app.stdout, Err: r.app.stderr, Format: format, Interrupt: r.app.signals,
+		Reasoning: r.verbose, ResultLines: map[bool]int{true: verboseLines}[r.verbose],
+	})
+}
+
+// prompt is the argument or stdin. What is piped in besides an argument is its context.
+func (r *runCommand) prompt(args []string) (string, error) {
+	var piped string
+	if given := len(args) == 1 && args[0] != "-"; !given || !isTerminal(r.app.stdin) {
+		data, err := io.ReadAll(io.LimitReader(r.app.stdin, maxPrompt+1))
+		if err != nil {
+			return "", fmt.Errorf("reading stdin: %w", err)
+		}
+		piped = strings.ToValidUTF8(string(data), "\uFFFD")
+	}
+	text := piped
+	if len(args) == 1 && args[0] != "-" {
+		text = args[0]
+		if strings.TrimSpace(piped) != "" {
+			text += "\n\nThis was piped in with it:\n\n" + piped
+		}
+	}
+	switch {
+	case strings.TrimSpace(text) == "":
+		return "", &usageError{Err: errors.New("there is no prompt"), Command: "coder run"}
+	case len(text) > maxPrompt:
+		return "", &hintedError{
+			fmt.Errorf("the prompt is longer than %d MiB", maxPrompt>>20),
+			"put it into a file in the folder and let the agent read it",
+		}
+	}
+	return text, nil
+}
+
+// isTerminal reports whether r has nothing to give until somebody types: it is a terminal, or no pipe and no file.
+func isTerminal(r io.Reader) bool {
+	f, ok := r.(*os.File)
+	if !ok {
+		return r == nil
+	}
+	info, err := f.Stat()
+	return err != nil || info.Mode()&os.ModeCharDevice != 0
+}
+
+// workdir checks the folder and resolves its links, as the agent does.
+func workdir(folder string) (string, error) {
+	dir, err := filepath.Abs(folder)
+	if err == nil {
+		dir, err = filepath.EvalSymlinks(dir)
+	}
+	if err == nil {
+		_, err = os.ReadDir(dir)
+	}
+	if err != nil {
+		return "", &hintedError{fmt.Errorf("working in %s: %w", folder, err), "name a readable folder with -C DIR"}
+	}
+	return dir, nil
+}
+
+// chooseSession picks the name: as given, the last of the folder, or a new one.
+func (r *runCommand) chooseSession(ctx context.Context) error {
+	switch {
+	case r.goOn:
+		list, err := r.app.sessions(ctx, r.config)
+		if err != nil {
+			return err
+		}
+		for _, s := range list { // the last used first
+			if s.Workdir == r.folder {
+				r.session = s.Name
+				return nil
+			}
+		}
+		return &hintedError{fmt.Errorf("no session has worked in %s", r.folder), "start one without -c"}
+	case r.session == "":
+		r.session = newSessionName()
+	}
+	return nil
+}
+
+// open connects to the session and sets it up. A new session gets the mode that coder run has when nobody chose one.
+func (r *runCommand) open(ctx context.Context, conn *connector) (*client.Session, headless.Result, error) {
+	setup := agent.Setup{
+		Workdir: r.folder, Mode: string(r.config.Mode), MaxSteps: r.config.MaxSteps,
+		Environ: commandEnviron(r.app.environ(), r.config.PassEnv),
+	}
+	if r.config.origins["model"].From != "default" {
+		setup.Model = r.config.Model
+	}
+	query := url.Values{}
+	if !r.detach {
+		query.Set("tether", tether)
+	}
+	session, about, err := r.app.dial(ctx, conn, r.session, query, setup)
+	if err != nil {
+		return nil, about.Result, err
+	}
+	if about.created && r.config.Mode == "" {
+		about.Mode = string(permission.ModeAuto)
+		if err := session.Call(ctx, "setMode", nil, about.Mode); err != nil {
+			session.Close()
+			return nil, about.Result, err
+		}
+	}
+	return session, about.Result, nil
+}
+
+// leave waits until the prompt is durable and goes.
+func (r *runCommand) leave(ctx context.Context, session *client.Session, about headless.Result) error {
+	if err := session.Flush(ctx); err != nil {
+		return err
+	}
+	said, stop := context.WithCancel(ctx)
+	stop() // only what has come already
+	for {
+		u, err := session.Next(said)
+		if err != nil {
+			break
+		}
+		if end, ok := u.(client.TurnEnded); ok && end.Turn == about.Turn && end.Error != "" {
+			return errors.New(end.Error)
+		}
+	}
+	_, err := fmt.Fprintf(r.app.stderr, "the turn goes on; see it with: coder sessions show %s\n", about.Session)
+	return err
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/coder-agent/coder/agent/store"
+)
+
+// shutdownTimeout bounds a clean end: tools get 5 s of it.
+const shutdownTimeout = 10 * time.Second
+
+// A serveCommand holds the flags of coder serve.
+type serveCommand struct {
+	app          *app
+	config       config
+	tokenFile    string
+	allowOrigins []string
+	anywhere     bool
+	moveCorrupt  bool
+	detached     bool
+	idle         bool // it ends when it is idle
+}
+
+func newServe(a *app) *cobra.Command {
+	s := &serveCommand{app: a}
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Host the agents of a data dir",
+		Long: `serve hosts the agents of a data dir until it is interrupted. It prints one line on stdout when it is ready. Other
+commands find it by themselves; pages and editors need the token, which coder status --json shows.`,
+		Example: `  coder serve
+  coder serve --addr 127.0.0.1:4096 --token-file ~/.coder-token   # the same address and token every time`,
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if s.config, err = a.config(cmd); err != nil {
+				return err
+			}
+			s.idle = s.detached || cmd.Flags().Changed("idle")
+			return s.run(cmd.Context())
+		},
+	}
+	addFlags(cmd, "addr", "dataDir", "model", "mode", "idle")
+	f := cmd.Flags()
+	f.StringVar(&s.tokenFile, "token-file", "", "keep the token in this file, so that it stays the same (made if it is not there)")
+	f.StringSliceVar(&s.allowOrigins, "allow-origin", nil, "let pages of this origin in, such as http://localhost:5173")
+	f.BoolVar(&s.anywhere, "i-know", false, "allow an address that other machines can reach")
+	f.BoolVar(&s.moveCorrupt, "move-corrupt", false, "if the store is damaged, move it aside and begin a new one")
+	f.BoolVar(&s.detached, "detached", false, "take the key from stdin and log to a file")
+	if err := f.MarkHidden("detached"); err != nil {
+		panic(err) // the flag stands above
+	}
+	return cmd
+}
+
+func (s *serveCommand) run(ctx context.Context) error {
+	if s.detached {
+		return s.runDetached(ctx)
+	}
+	if err := s.check(); err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(s.app.stderr, nil))
+	h, err := s.open(ctx, log)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.app.stdout, "listening on http://%s\n", h.file.Addr)
+	return h.serve(ctx)
+}
+
+// check refuses before anything is opened.
+func (s *serveCommand) check() error {
+	if err := s.config.checkKey(); err != nil {
+		return err
+	}
+	host, _, err := net.SplitHostPort(s.config.Addr)
+	if err != nil {
+		return fmt.Errorf("the address to listen on: %w", err)
+	}
+	if !isLoopback(host) && !s.anywhere {
+		return &hintedError{
+			fmt.Errorf("%s can be reached from other machines: whoever gets the token can run commands here", s.config.Addr),
+			"listen on 127.0.0.1 and tunnel to it, or add --i-know",
+		}
+	}
+	return nil
+}
+
+// token is new at every start, or kept in the token file.
+func (s *serveCommand) token() (string, error) {
+	if s.tokenFile == "" {
+		return newToken(), nil
+	}
+	data, err := os.ReadFile(s.tokenFile)
+	if err == nil {
+		if token := strings.TrimSpace(string(data)); len(token) >= 32 {
+			return token, nil
+		}
+		return "", fmt.Errorf("%s holds no token: it must have at least 32 characters", s.tokenFile)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("reading the token: %w", err)
+	}
+	token := newToken()
+	f, err := os.OpenFile(s.tokenFile, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return "", fmt.Errorf("keeping the token: %w", err)
+	}
+	_, err = f.WriteString(token + "\n")
+	if err := errors.Join(err, f.Close()); err != nil {
+		return "", fmt.Errorf("keeping the token: %w", err)
+	}
+	return token, nil
+}
+
+// newToken returns 32 random bytes.
+func newToken() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// mend moves a damaged store aside, once the user wants it and has been told.
+func (s *serveCommand) mend(damage *store.CorruptError) error {
+	if !s.moveCorrupt {
+		return &hintedError{damage, "coder serve --move-corrupt moves it aside and begins a new one; nothing is deleted"}
+	}
+	fmt.Fprintf(s.app.stderr, "%v\nmoving it aside\n", damage)
+	moved, err := store.MoveAside(s.config.DataDir, time.Now())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.app.stderr, "the damaged store is now %s\n", moved)
+	return nil
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/coder-agent/coder/agent"
+	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/cmd/internal/headless"
+	"github.com/coder-agent/coder/server/client"
+)
+
+// newSessionName makes a name that sorts by day and can be typed, such as 1123-k3fx9p.
+func newSessionName() string {
+	return time.Now().Format("0102-") + strings.ToLower(rand.Text()[:6])
+}
+
+// An opened session is what the agent says of it.
+type opened struct {
+	headless.Result
+	created bool
+}
+
+// dial connects to a session and sets it up.
+func (a *app) dial(ctx context.Context, conn *connector, name string, query url.Values, setup agent.Setup) (*client.Session, opened, error) {
+	session, err := client.Dial(ctx, client.Options{
+		Host: conn.address, Name: name, Query: query,
+		Setup: &client.Call{Method: "setup", Args: []any{setup}},
+	})
+	if err != nil {
+		return nil, opened{}, a.explain(err, setup)
+	}
+	var result agent.SetupResult
+	if err := json.Unmarshal(session.Setup(), &result); err != nil {
+		session.Close()
+		return nil, opened{}, fmt.Errorf("reading the answer to setup: %w", err)
+	}
+	return session, opened{
+		Result: headless.Result{
+			Session: result.Name, Workdir: result.Workdir, Model: result.Model, Mode: string(result.Mode),
+		},
+		created: result.Created,
+	}, nil
+}
+
+// explain adds what to do when the agent refuses the setup: over the wire an error is only its text.
+func (a *app) explain(err error, setup agent.Setup) error {
+	var refused *client.RefusedError
+	if errors.As(err, &refused) && setup.Workdir != "" && strings.Contains(refused.Text, " works in ") {
+		return &hintedError{err, "go on there with -C DIR, or start another session with --session NAME"}
+	}
+	return err
+}
+
+// follow shows the turn to its end and turns its finish reason into an exit code.
+func (a *app) follow(ctx context.Context, session *client.Session, about headless.Result, opts headless.Options) error {
+	result, err := headless.Follow(ctx, session, about, opts)
+	switch {
+	case errors.Is(err, headless.ErrInterrupted):
+		return &exitError{Code: exitCancelled}
+	case err != nil:
+		return err
+	case result.Reason == chat.FinishError:
+		return &hintedError{errors.New(result.Error), result.Hint}
+	case result.ExitCode != exitDone:
+		return &exitError{Code: result.ExitCode}
+	}
+	return nil
+}

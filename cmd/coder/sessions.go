@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/coder-agent/coder/agent"
+	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/store"
+	"github.com/coder-agent/coder/cmd/internal/headless"
+)
+
+func newSessions(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "sessions",
+		Short:   "List, show and delete sessions",
+		Example: "  coder sessions list\n  coder sessions show nightly",
+		Args:    args(cobra.NoArgs),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newSessionsList(a), newSessionsShow(a), newSessionsDelete(a))
+	return cmd
+}
+
+func newSessionsList(a *app) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the sessions, the last used first",
+		Example: "  coder sessions list\n  coder sessions list --json | jq -r '.sessions[].name'",
+		Args:    args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.config(cmd)
+			if err != nil {
+				return err
+			}
+			list, err := a.sessions(cmd.Context(), c)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(a.stdout, struct {
+					Sessions []agent.Session `json:"sessions"`
+				}{list})
+			}
+			return printSessions(a.stdout, list)
+		},
+	}
+	addFlags(cmd, "dataDir")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func newSessionsShow(a *app) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "show NAME",
+		Short:   "Print the transcript of a session",
+		Example: "  coder sessions show nightly\n  coder sessions show nightly --json",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.config(cmd)
+			if err != nil {
+				return err
+			}
+			messages, err := a.messages(cmd.Context(), c, args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(a.stdout, struct {
+					Name     string         `json:"name"`
+					Messages []chat.Message `json:"messages"`
+				}{args[0], messages})
+			}
+			return headless.PrintTranscript(a.stdout, messages)
+		},
+	}
+	addFlags(cmd, "dataDir")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func newSessionsDelete(a *app) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "delete NAME...",
+		Short:   "Cancel the turns of sessions and delete them from disk",
+		Example: "  coder sessions delete nightly",
+		Args:    args(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.config(cmd)
+			if err != nil {
+				return err
+			}
+			if err := a.deleteSessions(cmd.Context(), c, args); err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(a.stdout, struct {
+					Deleted []string `json:"deleted"`
+				}{args})
+			}
+			_, err = fmt.Fprintf(a.stdout, "deleted %s\n", strings.Join(args, ", "))
+			return err
+		},
+	}
+	addFlags(cmd, "dataDir")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// sessions lists the sessions, the last used first: from the host or, without one, from disk.
+func (a *app) sessions(ctx context.Context, c config) ([]agent.Session, error) {
+	h, _, ok, err := running(ctx, c.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		return h.sessions(ctx)
+	}
+	list := []agent.Session{}
+	err = read(ctx, c.DataDir, func(s *store.Store) error {
+		rows, err := s.Sessions(ctx)
+		for _, row := range rows {
+			list = append(list, agent.SessionOf(row))
+		}
+		return err
+	})
+	return list, err
+}
+
+// messages reads a session's transcript: from the host or, without one, from disk.
+func (a *app) messages(ctx context.Context, c config, name string) (messages []chat.Message, err error) {
+	list, err := a.sessions(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if !known(list, name) {
+		return nil, noSession(name)
+	}
+	h, _, ok, err := running(ctx, c.DataDir)
+	switch {
+	case err != nil:
+		return nil, err
+	case ok:
+		err = h.request(ctx, http.MethodGet, "/agents/coder-agent/"+name+"/get-messages", &messages)
+		return messages, err
+	}
+	err = read(ctx, c.DataDir, func(s *store.Store) error {
+		messages, err = s.Messages(ctx, strings.ToLower(name))
+		return err
+	})
+	return messages, err
+}
+
+// deleteSessions has the host delete them; it starts one if none runs, for nobody else may write.
+func (a *app) deleteSessions(ctx context.Context, c config, names []string) error {
+	list, err := a.sessions(ctx, c)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if !known(list, name) {
+			return noSession(name)
+		}
+	}
+	conn := &connector{app: a, config: c}
+	h, err := conn.host(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := h.deleteSession(ctx, name); err != nil {
+			return fmt.Errorf("deleting session %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func known(list []agent.Session, name string) bool {
+	for _, s := range list {
+		if strings.EqualFold(s.Name, name) {
+			return true
+		}
+	}
+	return false
+}
+
+func noSession(name string) error {
+	return &hintedError{fmt.Errorf("there is no session %s", name), "coder sessions list shows what there is"}
+}
+
+// read opens the store of a data dir that no host serves, for reading. No store is an empty one.
+func read(ctx context.Context, dataDir string, do func(*store.Store) error) error {
+	s, err := store.OpenReadOnly(ctx, dataDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(s), s.Close())
+}
+
+func printSessions(out io.Writer, list []agent.Session) error {
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(out, "no sessions yet")
+		return err
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "NAME\tSTATUS\tUSED\tCOST\tFOLDER\tTITLE")
+	for _, s := range list {
+		fmt.Fprintf(w, "%s\t%s\t%s\t$%.4f\t%s\t%s\n", s.Name, s.Status, s.Updated.Local().Format(time.DateTime), s.Usage.Cost,
+			headless.Line(s.Workdir, 60), headless.Line(s.Title, 60))
+	}
+	return w.Flush()
+}

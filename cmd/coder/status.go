@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/coder-agent/coder/agent"
+	"github.com/coder-agent/coder/cmd/internal/headless"
+	"github.com/coder-agent/coder/server"
+)
+
+// A statusJSON is what coder status --json prints. Plugins find the host by it.
+type statusJSON struct {
+	Running  bool            `json:"running"`
+	DataDir  string          `json:"dataDir"`
+	Host     *hostFile       `json:"host,omitempty"`
+	Status   *server.Status  `json:"status,omitempty"`
+	Sessions []agent.Session `json:"sessions"` // those that run or wait for a decision
+}
+
+func newStatus(a *app) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show the host of the data dir, and what runs or waits for you",
+		Long: `status shows the host of the data dir, and the sessions that run or wait for a decision. With --json it also prints
+the host's address and token: what a plugin needs to connect.`,
+		Example: "  coder status\n  coder status --json | jq -r .host.token",
+		Args:    args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.config(cmd)
+			if err != nil {
+				return err
+			}
+			h, status, ok, err := running(cmd.Context(), c.DataDir)
+			if err != nil {
+				return err
+			}
+			doc := statusJSON{Running: ok, DataDir: c.DataDir, Sessions: []agent.Session{}}
+			if ok {
+				doc.Host, doc.Status = &h, &status
+			}
+			list, err := a.sessions(cmd.Context(), c)
+			if err != nil {
+				return err
+			}
+			for _, s := range list {
+				if s.Status != agent.Idle {
+					doc.Sessions = append(doc.Sessions, s)
+				}
+			}
+			if asJSON {
+				return printJSON(a.stdout, doc)
+			}
+			return printStatus(a.stdout, doc)
+		},
+	}
+	addFlags(cmd, "dataDir")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, with the token")
+	return cmd
+}
+
+func printStatus(out io.Writer, doc statusJSON) error {
+	if doc.Running {
+		h := doc.Host
+		fmt.Fprintf(out, "host: http://%s, process %d, up %s\n", h.Addr, h.PID, time.Since(h.Started).Round(time.Second))
+		fmt.Fprintf(out, "version: %s\nmodel: %s at %s\n", h.Version, h.Model, h.BaseURL)
+		fmt.Fprintf(out, "turns: %d, connections: %d\n", doc.Status.Turns, doc.Status.Connections.Sockets)
+	} else {
+		fmt.Fprintln(out, "no host is running")
+	}
+	fmt.Fprintf(out, "data: %s\n", doc.DataDir)
+	for _, s := range doc.Sessions {
+		fmt.Fprintf(out, "session %s: %s in %s: %s\n", s.Name, s.Status, headless.Line(s.Workdir, 80), headless.Line(s.Title, 80))
+	}
+	return nil
+}

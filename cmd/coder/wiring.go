@@ -1,0 +1,23 @@
+package main
+
+import (
+	"net/http"
+
+	"github.com/coder-agent/coder/agent"
+	"github.com/coder-agent/coder/agent/openrouter"
+	"github.com/coder-agent/coder/tools"
+)
+
+// agentOptions joins the provider and the tools to the host of the agents.
+func agentOptions(c config, environ []string) (agent.Options, error) {
+	model, err := openrouter.New(openrouter.Options{
+		Key: c.Key, BaseURL: c.BaseURL, Model: c.Model, Title: "coder", Proxy: http.ProxyFromEnvironment,
+	})
+	if err != nil {
+		return agent.Options{}, err
+	}
+	return agent.Options{
+		Model: model, ModelID: c.Model, Tools: tools.All(), Mode: c.Mode, StepLimit: c.MaxSteps,
+		System: systemPrompt(environ), Environ: commandEnviron(environ, c.PassEnv),
+	}, nil
+}

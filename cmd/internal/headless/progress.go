@@ -1,0 +1,171 @@
+package headless
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/coder-agent/coder/agent/chat"
+)
+
+const (
+	summaryWidth = 160 // characters of a tool call's one line
+	errorWidth   = 300
+)
+
+// progress prints a turn for people: the text to Out, all else to Err.
+type progress struct {
+	Options
+	session string
+	mid     bool  // Out stands in the middle of a line
+	err     error // the first that writing the text gave
+}
+
+// event prints one event. The text goes out only with withText.
+func (p *progress) event(e chat.Event, calls map[string]*call, withText bool) {
+	switch e := e.(type) {
+	case chat.TextDelta:
+		if withText {
+			p.text(e.Delta)
+		}
+	case chat.TextEnded, chat.Answered:
+		p.breakLine()
+	case chat.ReasoningDelta:
+		if p.Reasoning {
+			fmt.Fprint(p.Err, Printable(e.Delta))
+		}
+	case chat.ReasoningEnded:
+		if p.Reasoning {
+			fmt.Fprintln(p.Err)
+		}
+	case chat.ToolStarted:
+		p.note("> %s", title(calls[e.ToolCallID].name, e.Summary))
+	case chat.ToolFinished:
+		p.results(e.Output.Text)
+	case chat.ToolFailed:
+		p.note("! %s: %s", Line(calls[e.ToolCallID].name, 64), Line(e.ErrorText, errorWidth))
+	case chat.ToolInputFailed:
+		p.note("! %s: %s", Line(e.ToolName, 64), Line(e.ErrorText, errorWidth))
+	case chat.Judged:
+		if e.Verdict == "deny" {
+			p.note("! denied: %s: %s", title(calls[e.ToolCallID].name, e.Summary), Line(e.Reason, errorWidth))
+		}
+	case chat.Decided:
+		p.decided(e, calls)
+	case chat.Retrying:
+		p.note("retrying in %s (%d of %d): %s", seconds(e.Wait), e.Attempt, e.Of, Line(e.Reason, errorWidth))
+	case chat.Interrupted:
+		if !e.Cancelled {
+			p.note("the answer was cut off (%s); asking again", Line(e.Reason, errorWidth))
+		}
+	case chat.Steered:
+		p.note("steering: %s", Line(e.Text, summaryWidth))
+	}
+}
+
+func (p *progress) decided(e chat.Decided, calls map[string]*call) {
+	verb := "denied"
+	if e.Approved {
+		verb = "approved"
+	}
+	name := e.ToolCallID
+	if c, ok := calls[e.ToolCallID]; ok && c.name != "" {
+		name = title(c.name, c.summary)
+	}
+	p.note("%s: %s", verb, name)
+}
+
+// text prints a piece of the answer.
+func (p *progress) text(s string) {
+	s = Printable(s)
+	if s == "" || p.err != nil {
+		return
+	}
+	_, p.err = fmt.Fprint(p.Out, s)
+	p.mid = !strings.HasSuffix(s, "\n")
+}
+
+// breakLine ends the line of the answer, so that what follows stands on its own.
+func (p *progress) breakLine() {
+	if p.mid && p.err == nil {
+		_, p.err = fmt.Fprintln(p.Out)
+	}
+	p.mid = false
+}
+
+func (p *progress) note(format string, args ...any) {
+	p.breakLine()
+	fmt.Fprintf(p.Err, format+"\n", args...)
+}
+
+// results shows the beginning of a tool's result.
+func (p *progress) results(text string) {
+	if p.ResultLines == 0 {
+		return
+	}
+	for _, l := range excerpt(text, p.ResultLines) {
+		p.note("    %s", l)
+	}
+}
+
+// end prints how the turn ended and what it took.
+func (p *progress) end(r Result) {
+	for _, a := range r.Approvals {
+		if r.Reason != chat.FinishApproval {
+			break
+		}
+		p.note("waiting for approval: %s", title(a.ToolName, a.Summary))
+		if a.Reason != "" {
+			p.note("  because %s", Line(a.Reason, errorWidth))
+		}
+		p.note("  coder approve %s %s", p.session, a.ToolCallID)
+		p.note("  coder deny %s %s", p.session, a.ToolCallID)
+	}
+	p.note("%s: %s", ending[r.Reason], cost(r))
+}
+
+// ending is how each finish reason reads.
+var ending = map[chat.FinishReason]string{
+	chat.FinishStop:      "done",
+	chat.FinishApproval:  "parked until you decide",
+	chat.FinishStepLimit: "stopped at the step limit",
+	chat.FinishLength:    "cut off: the answer was too long",
+	chat.FinishFiltered:  "stopped by the provider's content filter",
+	chat.FinishBudget:    "stopped: the budget is spent",
+	chat.FinishLoop:      "stopped: the agent went in circles",
+	chat.FinishCancelled: "cancelled",
+	chat.FinishError:     "failed",
+}
+
+func cost(r Result) string {
+	parts := []string{
+		count(r.Steps, "step"),
+		fmt.Sprintf("%s tokens in (%s cached), %s out", thousands(r.Usage.Input), thousands(r.Usage.Cached), thousands(r.Usage.Output)),
+	}
+	if r.Usage.Cost > 0 {
+		parts = append(parts, fmt.Sprintf("$%.4f", r.Usage.Cost))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// thousands shortens a number of tokens.
+func thousands(n int) string {
+	switch {
+	case n < 10_000:
+		return fmt.Sprint(n)
+	case n < 1_000_000:
+		return fmt.Sprintf("%.1fk", float64(n)/1_000)
+	}
+	return fmt.Sprintf("%.2fM", float64(n)/1_000_000)
+}
+
+func seconds(d time.Duration) string { return d.Round(100 * time.Millisecond).String() }
+
+func title(name, summary string) string { return Line(name+" "+summary, summaryWidth) }

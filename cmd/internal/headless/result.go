@@ -1,0 +1,48 @@
+package headless
+
+import (
+	"github.com/coder-agent/coder/agent/chat"
+)
+
+// A Result is what has come of a turn. Its JSON is what --output json prints; docs/output.md describes it.
+type Result struct {
+	Session   string            `json:"session"`
+	Turn      string            `json:"turn"`
+	Workdir   string            `json:"workdir"`
+	Model     string            `json:"model"`
+	Mode      string            `json:"mode"`
+	Reason    chat.FinishReason `json:"reason"`
+	ExitCode  int               `json:"exitCode"`
+	Text      string            `json:"text"` // of the last model response
+	Steps     int               `json:"steps"`
+	ToolCalls int               `json:"toolCalls"`
+	Usage     chat.Usage        `json:"usage"`
+	Approvals []Approval        `json:"approvals"` // calls that wait for a decision
+	Error     string            `json:"error,omitempty"`
+	Hint      string            `json:"hint,omitempty"`
+}
+
+// An Approval is a tool call that waits for a decision.
+type Approval struct {
+	ToolCallID string `json:"toolCallId"`
+	ToolName   string `json:"toolName"`
+	Summary    string `json:"summary"`
+	Reason     string `json:"reason"`
+}
+
+// code is the exit code of a turn that ended with the reason.
+func code(r chat.FinishReason) int {
+	switch r {
+	case chat.FinishStop:
+		return 0
+	case chat.FinishStepLimit:
+		return 3
+	case chat.FinishApproval:
+		return 4
+	case chat.FinishBudget, chat.FinishLoop:
+		return 5
+	case chat.FinishCancelled:
+		return 130
+	}
+	return 1
+}
