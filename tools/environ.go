@@ -1,0 +1,36 @@
+package tools
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// fixedEnv is what every command gets: no pager, no colour, no editor, no question on a terminal.
+var fixedEnv = []string{
+	"PAGER=cat", "GIT_PAGER=cat", "MANPAGER=cat", "TERM=dumb", "NO_COLOR=1",
+	"GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "GIT_EDITOR=true",
+}
+
+// dropped are variables that would run code in a shell that reads no start-up files, or change what its words mean.
+var dropped = []string{"BASH_ENV", "ENV", "PROMPT_COMMAND", "IFS", "SHELLOPTS", "BASHOPTS", "CDPATH", "GLOBIGNORE"}
+
+// commandEnv makes the environment of a command from the session's. CI stays as the user has it: set, it changes what
+// programs do; unset, so does setting it.
+func commandEnv(environ []string) []string {
+	env := make([]string, 0, len(environ)+len(fixedEnv)+2*len(gitConfig)+1)
+	for _, kv := range environ {
+		name, _, _ := strings.Cut(kv, "=")
+		if strings.HasPrefix(name, "GIT_") || strings.HasPrefix(name, "BASH_FUNC_") || slices.Contains(dropped, name) ||
+			slices.ContainsFunc(fixedEnv, func(f string) bool { return strings.HasPrefix(f, name+"=") }) {
+			continue
+		}
+		env = append(env, kv)
+	}
+	env = append(env, fixedEnv...)
+	env = append(env, fmt.Sprintf("GIT_CONFIG_COUNT=%d", len(gitConfig)))
+	for i, kv := range gitConfig {
+		env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", i, kv[0]), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", i, kv[1]))
+	}
+	return env
+}

@@ -1,0 +1,277 @@
+package tools
+
+import (
+	"bytes"
+	"strings"
+)
+
+// This file reads .gitignore files and matches paths against them, by the rules of gitignore(5). Inside a repository
+// git itself is asked; this is for everywhere else.
+
+// An ignoreRule is one line of a .gitignore file.
+type ignoreRule struct {
+	negated  bool     // "!": the path is not ignored after all
+	dirOnly  bool     // it ended in "/"
+	segments []string // the pattern between slashes; "**" is one of its own. One segment that is not anchored matches the last name of a path
+	anchored bool     // it is matched from the folder of its file
+}
+
+// An ignoreFile is the rules of one .gitignore file, for paths relative to its folder.
+type ignoreFile []ignoreRule
+
+func parseIgnore(data []byte) ignoreFile {
+	var rules ignoreFile
+	for line := range bytes.Lines(bytes.TrimPrefix(data, bom)) {
+		text := string(bytes.TrimSuffix(bytes.TrimSuffix(line, []byte{'\n'}), []byte{'\r'}))
+		if rule, ok := parseRule(text); ok {
+			rules = append(rules, rule)
+		}
+	}
+	return rules
+}
+
+func parseRule(text string) (ignoreRule, bool) {
+	var r ignoreRule
+	if strings.HasPrefix(text, "#") {
+		return r, false
+	}
+	text = trimSpaces(text)
+	if text, r.negated = strings.CutPrefix(text, "!"); text == "" {
+		return r, false
+	}
+	text, r.dirOnly = strings.CutSuffix(text, "/")
+	r.anchored = strings.Contains(text, "/")
+	text = strings.TrimPrefix(text, "/")
+	if text == "" {
+		return r, false
+	}
+	segments, ok := splitSegments(text)
+	r.segments = segments
+	return r, ok
+}
+
+// trimSpaces takes trailing spaces away, but not one that a backslash protects.
+func trimSpaces(text string) string {
+	end := 0 // of what must stay
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case ' ':
+			continue
+		case '\\':
+			i++
+		}
+		end = min(i+1, len(text))
+	}
+	return text[:end]
+}
+
+// splitSegments cuts a pattern at its slashes, not at those inside brackets or behind a backslash. It is false for a
+// bracket that is never closed: such a pattern matches nothing.
+func splitSegments(pattern string) ([]string, bool) {
+	var segments []string
+	begin := 0
+	for i := 0; i < len(pattern); i++ {
+		switch pattern[i] {
+		case '\\':
+			if i+1 < len(pattern) && pattern[i+1] != '/' {
+				i++
+			}
+		case '[':
+			n := classLen(pattern[i:])
+			if n == 0 {
+				return nil, false
+			}
+			i += n - 1
+		case '/':
+			segments = append(segments, strings.TrimSuffix(pattern[begin:i], "\\"))
+			begin = i + 1
+		}
+	}
+	return append(segments, pattern[begin:]), true
+}
+
+// ignored says what the file's rules say of a path, relative and with slashes: the last rule that matches counts.
+// decided is false when none does.
+func (f ignoreFile) ignored(path string, dir bool) (ignored, decided bool) {
+	name := path[strings.LastIndexByte(path, '/')+1:]
+	for i := len(f) - 1; i >= 0; i-- {
+		r := f[i]
+		if r.dirOnly && !dir {
+			continue
+		}
+		if r.anchored && matchSegments(r.segments, path) || !r.anchored && matchSegment(r.segments[0], name) {
+			return !r.negated, true
+		}
+	}
+	return false, false
+}
+
+// matchSegments matches a whole path. "**" stands for any number of folders, at the end for everything below one.
+func matchSegments(pattern []string, path string) bool {
+	for len(pattern) > 0 {
+		if isStars(pattern[0]) {
+			rest := pattern[1:]
+			if len(rest) == 0 {
+				return true // there is a name left: see below
+			}
+			for {
+				if matchSegments(rest, path) {
+					return true
+				}
+				_, after, more := strings.Cut(path, "/")
+				if !more {
+					return false
+				}
+				path = after
+			}
+		}
+		name, rest, more := strings.Cut(path, "/")
+		if !matchSegment(pattern[0], name) {
+			return false
+		}
+		pattern = pattern[1:]
+		if !more {
+			return len(pattern) == 0
+		}
+		path = rest
+	}
+	return false // the path goes on
+}
+
+func isStars(segment string) bool {
+	return len(segment) >= 2 && strings.Trim(segment, "*") == ""
+}
+
+// matchSegment matches one name, byte by byte: "*", "?", "[…]" and "\".
+func matchSegment(pattern, name string) bool {
+	p, n := 0, 0
+	star, from := -1, 0 // the last "*", and where the name goes on if it takes more
+	for n < len(name) {
+		if p < len(pattern) && pattern[p] == '*' {
+			star, from = p, n
+			p++
+			continue
+		}
+		if size, ok := matchByte(pattern[p:], name[n]); ok {
+			p += size
+			n++
+			continue
+		}
+		if star < 0 {
+			return false
+		}
+		from++
+		p, n = star+1, from
+	}
+	return strings.Trim(pattern[p:], "*") == ""
+}
+
+// matchByte matches the first element of a pattern, which is not "*", and returns its length.
+func matchByte(pattern string, b byte) (int, bool) {
+	if pattern == "" {
+		return 0, false
+	}
+	switch pattern[0] {
+	case '?':
+		return 1, true
+	case '\\':
+		return 2, len(pattern) > 1 && pattern[1] == b
+	case '[':
+		n := classLen(pattern)
+		return n, n > 0 && classHas(pattern[1:n-1], b)
+	}
+	return 1, pattern[0] == b
+}
+
+// classLen returns the length of the bracket expression at the beginning of a pattern, 0 if it is not closed. A "]" that
+// comes first is a member.
+func classLen(pattern string) int {
+	i := 1
+	if i < len(pattern) && (pattern[i] == '!' || pattern[i] == '^') {
+		i++
+	}
+	for first := true; i < len(pattern); first = false {
+		switch {
+		case pattern[i] == ']' && !first:
+			return i + 1
+		case pattern[i] == '\\':
+			i += 2
+		case strings.HasPrefix(pattern[i:], "[:"):
+			end := strings.IndexByte(pattern[i+2:], ']') // as git: the name ends at the next bracket
+			if end < 1 || pattern[i+2+end-1] != ':' {
+				i++
+				continue
+			}
+			i += 2 + end + 1
+		default:
+			i++
+		}
+	}
+	return 0
+}
+
+// classHas reports whether the inside of a bracket expression has the byte.
+func classHas(class string, b byte) bool {
+	negated := class != "" && (class[0] == '!' || class[0] == '^')
+	if negated {
+		class = class[1:]
+	}
+	has := false
+	for i := 0; i < len(class); {
+		if strings.HasPrefix(class[i:], "[:") {
+			if end := strings.Index(class[i:], ":]"); end > 0 {
+				has = has || namedClass(class[i+2:i+end], b)
+				i += end + 2
+				continue
+			}
+		}
+		lo, n := classByte(class[i:])
+		i += n
+		hi := lo
+		if i+1 < len(class) && class[i] == '-' {
+			hi, n = classByte(class[i+1:])
+			i += 1 + n
+		}
+		has = has || lo <= b && b <= hi
+	}
+	return has != negated
+}
+
+func classByte(class string) (byte, int) {
+	if class[0] == '\\' && len(class) > 1 {
+		return class[1], 2
+	}
+	return class[0], 1
+}
+
+func namedClass(name string, b byte) bool {
+	lower, upper, digit := 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9'
+	graph := b > ' ' && b < 0x7f
+	switch name {
+	case "alnum":
+		return lower || upper || digit
+	case "alpha":
+		return lower || upper
+	case "blank":
+		return b == ' ' || b == '\t'
+	case "cntrl":
+		return b < ' ' || b == 0x7f
+	case "digit":
+		return digit
+	case "graph":
+		return graph
+	case "lower":
+		return lower
+	case "print":
+		return graph || b == ' '
+	case "punct":
+		return graph && !lower && !upper && !digit
+	case "space":
+		return b == ' ' || '\t' <= b && b <= '\r'
+	case "upper":
+		return upper
+	case "xdigit":
+		return digit || 'a' <= b && b <= 'f' || 'A' <= b && b <= 'F'
+	}
+	return false
+}

@@ -1,0 +1,55 @@
+// Package tools holds the tools that every agent has: read, write, edit, bash, grep and glob.
+//
+// Each tool is a thin function that finds its agent in the context, and a function below it that does the work with
+// the little it needs of the agent: a session. Results are plain text for the model; errors name the cause, the fact
+// and the next step.
+package tools
+
+import (
+	"context"
+	"slices"
+
+	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/coder-agent/coder/agent"
+	"github.com/coder-agent/coder/agent/permission"
+)
+
+// All returns the built-in tools, always in the same order: what is sent to the model must not change between two
+// requests, or the provider's cache is lost.
+func All() []agent.Tool {
+	return []agent.Tool{Read(), Write(), Edit(), Bash(), Grep(), Glob()}
+}
+
+// A session is what tools need of the agent that runs them. *agent.CoderAgent is one, also when it is nil: then every
+// method says that no agent is running.
+type session interface {
+	Workdir(ctx context.Context) (string, error)
+	Path(ctx context.Context, path string) (string, error)
+	Environ(ctx context.Context) ([]string, error)
+	Seen(ctx context.Context, path string) (hash string, ok bool, err error)
+	ScratchDir(ctx context.Context) (string, error)
+}
+
+// tool is agent.NewTool for a function that is handed its session, with a schema that says no more than models need.
+func tool[Args any](name string, e permission.Effect, desc string, run func(context.Context, session, Args) (agent.Result, error)) agent.Tool {
+	t := agent.NewTool(name, e, desc, func(ctx context.Context, a Args) (agent.Result, error) {
+		return run(ctx, agent.FromContext(ctx), a)
+	})
+	trim(t.Schema)
+	return t
+}
+
+// trim takes the null from the type of arrays, which Go's slices bring along, all the way down.
+func trim(s *jsonschema.Schema) {
+	if s == nil {
+		return
+	}
+	if slices.Equal(s.Types, []string{"null", "array"}) {
+		s.Type, s.Types = "array", nil
+	}
+	trim(s.Items)
+	for _, p := range s.Properties {
+		trim(p)
+	}
+}
