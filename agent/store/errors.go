@@ -80,15 +80,21 @@ func (s *Store) failed(deed string, err error) error {
 		return &CorruptError{Path: s.path, Err: err}
 	case sqlite3.SQLITE_FULL:
 		return &FullError{Path: s.path, Err: err}
+	case sqlite3.SQLITE_IOERR:
+		if extendedCode(err) == sqlite3.SQLITE_IOERR_SHMSIZE { // no room for the log's index, which an open begins with
+			return &FullError{Path: s.path, Err: err}
+		}
 	}
 	return fmt.Errorf("store: %s %s: %w", deed, s.path, err)
 }
 
 // code returns SQLite's primary result code, or 0.
-func code(err error) int {
+func code(err error) int { return extendedCode(err) & 0xff }
+
+func extendedCode(err error) int {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
 		return 0
 	}
-	return e.Code() & 0xff // the upper bits say more of the same
+	return e.Code()
 }

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// Path returns where the store of a data dir lies.
+// Path returns where the store of a data dir lies. A process that has it open as a Store must not open it in any other
+// way: closing it again would drop the store's locks (POSIX record locks belong to the process).
 func Path(dir string) string { return filepath.Join(dir, "coder.db") }
 
 // dsn names the file as SQLite's URI form wants it, so that no character of the path means anything: a Windows path
@@ -26,8 +27,7 @@ func dsn(path string, pragmas ...string) string {
 }
 
 // prepareFile makes sure that the file exists and is for the user alone. SQLite gives its log and index files the mode
-// of the file. It never opens a file that was there before: closing it again would drop the locks that a connection of
-// this process holds on it (POSIX record locks belong to the process).
+// of the file. For what Path says, it never opens a file that was there before.
 func prepareFile(path string) error {
 	info, err := os.Stat(path)
 	switch {
