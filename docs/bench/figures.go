@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -169,18 +170,30 @@ func (b *bench) cold(ctx context.Context) error {
 	return nil
 }
 
-// coldRun runs a story in a new data dir and sees to it that its host is gone afterwards.
+// coldRun runs a story in a new data dir and waits until the host, which was started for it, has ended.
 func (b *bench) coldRun(ctx context.Context, s story) (timing, error) {
 	dataDir, err := os.MkdirTemp(b.work, "data-")
 	if err != nil {
 		return timing{}, err
 	}
 	t, err := b.play(ctx, s, dataDir)
-	_, stopErr := run(ctx, b.work, b.env(dataDir), b.coder, "stop")
 	if err != nil {
 		return t, err
 	}
-	return t, stopErr
+	ctx, cancel := context.WithTimeoutCause(ctx, 15*time.Second, errors.New("the host stays after its only run"))
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, err := os.Stat(filepath.Join(dataDir, "run", "host.json")); errors.Is(err, fs.ErrNotExist) {
+			return t, nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return t, context.Cause(ctx)
+		}
+	}
 }
 
 // coldFix measures the bug fix as a user has it on the first call of the day.

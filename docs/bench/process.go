@@ -96,7 +96,8 @@ type server struct {
 // startServer starts a program whose first line of output ends with its URL.
 func startServer(ctx context.Context, dir string, env []string, program string, args ...string) (*server, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Dir, cmd.Env, cmd.Stderr = dir, env, os.Stderr
+	var log bytes.Buffer
+	cmd.Dir, cmd.Env, cmd.Stderr = dir, env, &log
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	out, err := cmd.StdoutPipe()
@@ -110,7 +111,7 @@ func startServer(ctx context.Context, dir string, env []string, program string, 
 	var line []byte
 	for one := make([]byte, 1); !bytes.HasSuffix(line, []byte("\n")); line = append(line, one...) {
 		if _, err := out.Read(one); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s said nothing: %w", program, err), cmd.Wait())
+			return nil, errors.Join(fmt.Errorf("%s said nothing: %w", program, err), cmd.Wait(), errors.New(log.String()))
 		}
 	}
 	took := time.Since(begin)
