@@ -149,13 +149,17 @@ func (c *connection) start(what string, do func()) {
 	})
 }
 
+// recovered ends a panic of one of the connection's goroutines: it costs this connection and no other.
 func (c *connection) recovered(what string) {
-	c.server.recovered(what, func() {
-		c.close(statusInternal, "internal error")
-		if what == "writer" {
-			_ = c.ws.CloseNow()
-		}
-	})
+	v := recover()
+	if v == nil {
+		return
+	}
+	c.server.panicked(what, v)
+	c.close(statusInternal, "internal error")
+	if what == "writer" { // nobody is left who would hang up
+		_ = c.ws.CloseNow()
+	}
 }
 
 // close begins the end of the connection, with the code for the client. Only the first call counts.

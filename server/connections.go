@@ -11,8 +11,6 @@ import (
 
 // connections is the table of who is connected.
 type connections struct {
-	changed func()
-
 	mu      sync.Mutex
 	open    map[*connection]struct{}
 	session map[string]int              // sockets by session, its name in lower case
@@ -24,8 +22,8 @@ type connections struct {
 // A tetherKey is one client of one session.
 type tetherKey struct{ session, client string }
 
-func (t *connections) init(now time.Time, changed func()) {
-	t.changed, t.active = changed, now
+func (t *connections) init(now time.Time) {
+	t.active = now
 	t.open = make(map[*connection]struct{})
 	t.session = make(map[string]int)
 	t.tethers = make(map[tetherKey]chan struct{})
@@ -142,7 +140,6 @@ func (s *Server) leave(c *connection) {
 
 // watch cancels the turns of a tethered client that stays away.
 func (s *Server) watch(c *connection, back chan struct{}) {
-	defer s.recovered("tether", func() {})
 	timer := time.NewTimer(c.tether)
 	defer timer.Stop()
 	select {

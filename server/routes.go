@@ -20,7 +20,12 @@ var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._%-]{0,127}$`)
 // serveHTTP guards and routes. Paths are split raw: a mux would redirect //agents//x and decode names, which the
 // protocol does not want.
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
-	defer s.recovered("request", func() { panic(http.ErrAbortHandler) })
+	defer func() {
+		if v := recover(); v != nil {
+			s.panicked("request", v)
+			panic(http.ErrAbortHandler) // closes the connection without another word in the log
+		}
+	}()
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if status := s.guard.place(r); status != 0 {
 		s.opts.Logger.Warn("request refused", "status", status, "host", r.Host, "origin", r.Header.Get("Origin"))

@@ -82,7 +82,7 @@ func New(opts Options) *Server {
 		opts:  opts,
 		times: times{write: 10 * time.Second, ping: 20 * time.Second, pong: 25 * time.Second, closeGrace: 3 * time.Second},
 	}
-	s.connections.init(opts.Now(), opts.Changed)
+	s.connections.init(opts.Now())
 	return s
 }
 
@@ -144,10 +144,7 @@ func (s *Server) drain(hs *http.Server, served <-chan error) error {
 	return nil
 }
 
-// recovered ends a panic of a handler: it is logged, and broken is called.
-func (s *Server) recovered(what string, broken func()) {
-	if v := recover(); v != nil {
-		s.opts.Logger.Error("panic", "in", what, "value", v, "stack", string(debug.Stack()))
-		broken()
-	}
+// panicked logs a panic that was caught.
+func (s *Server) panicked(where string, v any) {
+	s.opts.Logger.Error("panic", "in", where, "value", v, "stack", string(debug.Stack()))
 }

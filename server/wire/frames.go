@@ -183,7 +183,17 @@ func (m MCP) MarshalJSON() ([]byte, error) {
 			*list = []json.RawMessage{}
 		}
 	}
-	return json.Marshal(p)
+	return marshal(p)
+}
+
+// MarshalJSON writes an empty transcript as an empty list.
+func (m ChatMessages) MarshalJSON() ([]byte, error) {
+	type plain ChatMessages
+	p := plain(m)
+	if p.Messages == nil {
+		p.Messages = []chat.Message{}
+	}
+	return marshal(p)
 }
 
 // An Outcome says how a turn ended. Absent means completed, or error when an error frame came before.

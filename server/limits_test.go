@@ -1,0 +1,322 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/coder-agent/coder/agent"
+	"github.com/coder-agent/coder/agent/agenttest"
+	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/server/wire"
+)
+
+// watched makes the server tell of every change, and returns what waits for a number of sockets.
+func watched(s *Server) (wait func(t *testing.T, sockets int)) {
+	changed := make(chan struct{}, 1)
+	s.opts.Changed = func() { signal(changed) }
+	return func(t *testing.T, sockets int) {
+		t.Helper()
+		timeout := time.After(patience)
+		for s.Connections().Sockets != sockets {
+			select {
+			case <-changed:
+			case <-timeout:
+				t.Fatalf("there are %d sockets, want %d", s.Connections().Sockets, sockets)
+			}
+		}
+	}
+}
+
+func TestAClientThatNeverReadsSlowsNobody(t *testing.T) {
+	const deltas = 300
+	big := strings.Repeat("x", 100_000)
+	var wait func(*testing.T, int)
+	h := serve(t, agenttest.Options(t, agenttest.NewModel(agenttest.Say(slices.Repeat([]string{big}, deltas)...))), func(s *Server) {
+		s.times.write = 300 * time.Millisecond
+		wait = watched(s)
+	})
+	a := h.join("slow?_pk=a")
+	h.join("slow?_pk=b") // and never reads again
+	a.ask("q1", "much")
+	size := 0
+	for done := false; !done; {
+		f, ok := a.recv().(wire.ChatResponse)
+		if !ok {
+			continue
+		}
+		if e, err := f.Event(); err == nil {
+			if d, ok := e.(chat.TextDelta); ok {
+				size += len(d.Delta)
+			}
+		}
+		done = f.Done
+	}
+	if size != deltas*len(big) {
+		t.Errorf("the reading client got %d bytes, want %d", size, deltas*len(big))
+	}
+	wait(t, 1)
+}
+
+func TestOneLargeFrameIsDelivered(t *testing.T) {
+	h := simple(t, agenttest.Say("ok"))
+	a, b := h.join("big1?_pk=a"), h.join("big1?_pk=b")
+	text := strings.Repeat("0123456789abcde\n", 5<<16) // 5 MiB
+	a.ask("q1", text)
+	a.until("q1 done of u-q1")
+	m, ok := b.recv().(wire.ChatMessages)
+	if !ok || m.Messages[0].Text() != text {
+		t.Errorf("the other connection did not get the prompt of %d bytes", len(text))
+	}
+	b.until("q1 done")
+}
+
+func TestWhatEndsASocket(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		send []byte
+		want websocket.StatusCode
+	}{
+		{"invalid UTF-8", []byte("{\"type\":\"\xff\"}"), websocket.StatusInvalidFramePayloadData},
+		{"a frame over 32 MiB", []byte(strings.Repeat(" ", wire.MaxFrame+2)), websocket.StatusMessageTooBig},
+	} {
+		h := simple(t)
+		p := h.join("end")
+		_ = p.ws.Write(t.Context(), websocket.MessageText, tt.send) // the server may hang up in the middle of it
+		cut := len(tt.send) > wire.MaxFrame                         // then the code may be lost with what was not read
+		if got := p.closed(); got != tt.want && !(cut && got == -1) {
+			t.Errorf("%s: closed with %d, want %d", tt.name, got, tt.want)
+		}
+		h.join("end").quiet()
+	}
+}
+
+func TestADeadPeerIsNoticed(t *testing.T) {
+	var wait func(*testing.T, int)
+	h := serve(t, agenttest.Options(t, agenttest.NewModel()), func(s *Server) {
+		s.times.ping, s.times.pong = 20*time.Millisecond, 50*time.Millisecond
+		wait = watched(s)
+	})
+	c, err := net.Dial("tcp", h.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprintf(c, "GET /agents/coder-agent/dead?token=%s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", token, h.addr)
+	wait(t, 1)
+	wait(t, 0)
+}
+
+func TestAPanicEndsOneConnection(t *testing.T) {
+	var broken atomic.Bool
+	h := serve(t, agenttest.Options(t, agenttest.NewModel()), func(s *Server) {
+		s.opts.Now = func() time.Time {
+			if broken.CompareAndSwap(true, false) {
+				panic("a bug")
+			}
+			return time.Now()
+		}
+	})
+	a, b := h.join("pa1?_pk=a"), h.join("pa1?_pk=b")
+	broken.Store(true)
+	a.send(`{"type":"cf_agent_stream_resume_request"}`)
+	if got := a.closed(); got != websocket.StatusInternalError {
+		t.Errorf("the socket closed with %d, want %d", got, websocket.StatusInternalError)
+	}
+	b.quiet()
+}
+
+func TestShutdown(t *testing.T) {
+	reply, reached, _ := held("word ")
+	draining, drained := make(chan struct{}), make(chan struct{})
+	h := serve(t, agenttest.Options(t, agenttest.NewModel(reply)), func(s *Server) {
+		s.opts.Drain = func() { close(draining); <-drained }
+	})
+	a, b := h.join("sh1?_pk=a"), h.join("sh2?_pk=b")
+	a.ask("q1", "slow please")
+	<-reached
+	stopped := make(chan error, 1)
+	go func() { stopped <- h.stop() }()
+	<-draining
+	b.ask("q2", "too late")
+	if f, ok := b.recv().(wire.ChatResponse); !ok || !f.Error || !f.Done || f.Body != "shutting down" {
+		t.Errorf("a prompt in the shutdown got %#v", f)
+	}
+	if _, err := net.Dial("tcp", h.addr); err == nil {
+		t.Error("the listener is still open")
+	}
+	if err := h.host.Close(); err != nil {
+		t.Error(err)
+	}
+	close(drained)
+	if got := a.closed(); got != websocket.StatusGoingAway {
+		t.Errorf("the busy socket closed with %d", got)
+	}
+	if got := b.closed(); got != websocket.StatusGoingAway {
+		t.Errorf("the idle socket closed with %d", got)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestATetheredTurnEndsWithItsClient(t *testing.T) {
+	reply, reached, _ := held("word ")
+	h := simple(t, reply)
+	a, b := h.join("te1?_pk=a&tether=1"), h.join("te1?_pk=b")
+	a.ask("q1", "slow please")
+	<-reached
+	_ = a.ws.CloseNow()
+	b.until("q1 done aborted of u-q1")
+}
+
+func TestATetheredClientMayComeBack(t *testing.T) {
+	reply, reached, release := held("word ")
+	var wait func(*testing.T, int)
+	h := serve(t, agenttest.Options(t, agenttest.NewModel(reply)), func(s *Server) { wait = watched(s) })
+	a := h.join("te2?_pk=a&tether=30")
+	a.ask("q1", "slow please")
+	<-reached
+	_ = a.ws.CloseNow()
+	wait(t, 0)
+	again := h.dial("te2?_pk=a&tether=30")
+	again.expect("resuming q1")
+	again.put(wire.ResumeAck{ID: "q1"})
+	again.until("q1 complete")
+	h.server.connections.mu.Lock()
+	waiting := len(h.server.connections.tethers)
+	h.server.connections.mu.Unlock()
+	if waiting != 0 {
+		t.Errorf("%d tethers still run", waiting)
+	}
+	if n := h.server.Connections(); n.Tethered != 1 {
+		t.Errorf("counts are %+v", n)
+	}
+	close(release)
+	again.until("q1 done of u-q1")
+}
+
+func TestASessionHasBoundedSockets(t *testing.T) {
+	h := simple(t)
+	for range maxSocketsSession {
+		h.join("many")
+	}
+	_, resp, err := websocket.Dial(t.Context(), "ws://"+h.addr+"/agents/coder-agent/MANY?token="+token, nil)
+	if err == nil || resp == nil || resp.StatusCode != http.StatusTooManyRequests {
+		t.Fatalf("one more socket: %v", err)
+	}
+	_ = resp.Body.Close()
+	h.join("other").quiet()
+}
+
+func TestTheOutboxWaitsForRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOutbox()
+		large := make([]byte, 2*maxWaitingBytes)
+		if !o.put(large, nil) {
+			t.Fatal("a single large frame does not fit")
+		}
+		second := make(chan bool, 1)
+		go func() { second <- o.put([]byte("x"), nil) }()
+		synctest.Wait()
+		select {
+		case <-second:
+			t.Fatal("a frame went in beside one over the bound")
+		default:
+		}
+		if got := o.take(); len(got) != 1 || len(got[0]) != len(large) {
+			t.Fatalf("took %d frames", len(got))
+		}
+		if !<-second {
+			t.Fatal("the second frame was refused")
+		}
+		o.end(false)
+		if o.put([]byte("y"), nil) {
+			t.Error("a frame went in after the end")
+		}
+		if got := o.take(); len(got) != 1 {
+			t.Errorf("took %d frames after the end, want the one that waited", len(got))
+		}
+		if got := o.take(); got != nil {
+			t.Errorf("took %q from an ended outbox", got)
+		}
+	})
+}
+
+func TestTheOutboxGivesUp(t *testing.T) {
+	o := newOutbox()
+	for range maxWaiting {
+		o.put([]byte("x"), nil)
+	}
+	stop := make(chan struct{})
+	close(stop)
+	if o.put([]byte("y"), stop) {
+		t.Error("a frame went into a full outbox")
+	}
+	o.end(true)
+	if got := o.take(); got != nil {
+		t.Errorf("took %d frames that were to be dropped", len(got))
+	}
+}
+
+// What the agent seldom does, a connection must still say rightly.
+func TestATurnThatWaitsIsPending(t *testing.T) {
+	s := New(Options{})
+	s.life, s.end = context.WithCancelCause(t.Context())
+	c := &connection{server: s, id: "a", name: "p", out: newOutbox(), done: make(chan struct{}), quiet: true}
+	one, two := agent.Turn{ID: "q1", Client: "x"}, agent.Turn{ID: "q2", Client: "x"}
+	c.sub = &agent.Subscription{Snapshot: agent.Snapshot{Queue: []agent.Turn{one, two}}}
+	shapes := func() (list []string) {
+		c.out.put([]byte(`{"type":"cf_agent_chat_clear"}`), nil) // so that there is always something to take
+		for _, data := range c.out.take() {
+			f, err := wire.Decode(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			list = append(list, shape(f))
+		}
+		return list[:len(list)-1]
+	}
+	check := func(what string, want ...string) {
+		t.Helper()
+		if got := shapes(); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", what, got, want)
+		}
+	}
+	start := func(turn agent.Turn) agent.TurnEvent {
+		e := chat.TurnStarted{MessageID: "m"}
+		body, err := chat.EncodeEvent(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return agent.TurnEvent{Turn: turn, Event: e, Body: body}
+	}
+	c.greet()
+	check("on connect", "pending q1")
+	c.resume(wire.ResumeRequest{ProbeID: "p1"})
+	check("a request", "pending q1 p1")
+	c.replay(wire.ResumeAck{ID: "q2"})
+	check("an ack of a turn that waits")
+	c.forward(agent.Dropped{Turn: one})
+	check("a dropped turn", "q1 done aborted")
+	c.forward(start(two))
+	check("a started turn", "resuming q2")
+	c.forward(agent.TurnEvent{Turn: two, N: 1, Event: chat.TurnFinished{Reason: chat.FinishStop}})
+	check("its end", "messages", "q2 done")
+
+	c.forward(agent.Queued{Turn: one})
+	c.resume(wire.ResumeRequest{})
+	c.forward(agent.Dropped{Turn: one})
+	check("the last one dropped", "pending q1", "q1 done aborted", "none")
+	s.end(nil)
+}
