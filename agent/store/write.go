@@ -21,15 +21,15 @@ const (
 //
 // If a do or the commit fails, everything is rolled back and each do runs again in a transaction of its own, so that a
 // bad write spoils no other: do may run twice and must touch nothing but tx. It must not call Write. When ctx ends
-// before do has begun, Write returns its cause; after that it waits for the outcome.
+// while the write still waits, Write returns its cause; after that it waits for the outcome.
 func (s *Store) Write(ctx context.Context, d Durability, do func(tx *Tx) error) error {
 	if s.writer == nil {
 		return ErrReadOnly
 	}
-	w := &pendingWrite{ctx: ctx, durability: d, do: do, result: make(chan error, 1)}
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
+	w := &pendingWrite{durability: d, do: do, result: make(chan error, 1)}
 	select {
 	case s.writer.pending <- w: // unbuffered: once sent, it is answered
 		return <-w.result
@@ -41,7 +41,6 @@ func (s *Store) Write(ctx context.Context, d Durability, do func(tx *Tx) error) 
 }
 
 type pendingWrite struct {
-	ctx        context.Context
 	durability Durability
 	do         func(*Tx) error
 	result     chan error
@@ -93,10 +92,6 @@ func (w *writer) gather(first *pendingWrite) []*pendingWrite {
 }
 
 func (w *writer) commitAll(batch []*pendingWrite) {
-	batch = dropEnded(batch)
-	if len(batch) == 0 {
-		return
-	}
 	err := w.transaction(batch...)
 	if err != nil && len(batch) > 1 {
 		for _, p := range batch {
@@ -107,19 +102,6 @@ func (w *writer) commitAll(batch []*pendingWrite) {
 	for _, p := range batch {
 		p.result <- err
 	}
-}
-
-// dropEnded answers the writes whose caller has gone, and returns the others.
-func dropEnded(batch []*pendingWrite) []*pendingWrite {
-	kept := batch[:0]
-	for _, p := range batch {
-		if err := context.Cause(p.ctx); err != nil {
-			p.result <- err
-			continue
-		}
-		kept = append(kept, p)
-	}
-	return kept
 }
 
 // transaction runs the writes in one transaction: all are committed or none.
