@@ -50,9 +50,15 @@ func (s *stream) receive(ctx context.Context, x *exchange, a *answer) error {
 			err = nil
 		} else if err == nil {
 			if err = a.take(raw); err == nil {
+				if a.finish != "" {
+					x.hurry()
+				}
 				continue
 			}
 			return s.describe(ctx, err, a)
+		}
+		if errors.Is(context.Cause(ctx), errSilent) {
+			err = errSilent
 		}
 		if err = a.end(err); err != nil {
 			return s.describe(ctx, err, a)
@@ -143,8 +149,8 @@ func (a *answer) fail(raw json.RawMessage) error {
 
 // end completes the response, with the error that ended the stream if it was not [DONE].
 func (a *answer) end(err error) error {
-	if err != nil && (a.finish == "" || !lost(err)) {
-		return err // after the finish reason only usage was missing
+	if err != nil && (a.finish == "" || errors.Is(err, errTooLarge) || errors.Is(err, context.Canceled)) {
+		return err // else only usage was missing
 	}
 	switch {
 	case a.finish == "error":
@@ -169,11 +175,6 @@ func (a *answer) end(err error) error {
 		Reason: finish, Usage: a.usage, Details: a.details.merged(),
 	})
 	return nil
-}
-
-// lost reports whether the error is that of a connection rather than a decision of ours.
-func lost(err error) bool {
-	return !errors.Is(err, errTooLarge) && !errors.Is(err, context.Canceled) && !errors.Is(err, errSilent)
 }
 
 // reason normalises finish_reason. Servers that send none, only [DONE], mean stop.

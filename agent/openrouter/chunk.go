@@ -97,6 +97,7 @@ type piece struct {
 	text, reasoning     string
 	details             []json.RawMessage
 	detailed            bool // reasoning_details came, even if empty
+	more                bool // the reasoning is also the next fragment of the last detail
 	calls               []callPiece
 	finish              string
 	usage               *chat.Usage

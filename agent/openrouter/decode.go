@@ -9,30 +9,37 @@ import (
 
 // A decoder reads the events of one stream. Most events of a stream are equal but for one string, the delta; reading
 // them all with encoding/json would be the largest cost of a stream. So the decoder keeps the last such event as a
-// template: when the next has the same bytes before and after one string literal, it says the same with that string.
+// template: when the next has the same bytes but for that string, it says the same with that string.
 type decoder struct {
 	template *template
-	misses   int // templates that no event has matched, in a row
+	misses   int // events in a row that made no template, or one that no event has matched
 }
 
-// mostMisses ends the learning of templates in streams whose events all differ, such as those with padding.
-const mostMisses = 8
+// Bounds of learning: in streams whose events all differ, such as those with padding, it would be in vain; a long event
+// is rarely the first of many.
+const (
+	mostMisses  = 32
+	mostLearned = 4 << 10 // bytes
+)
 
-// A template is an event with a hole where its delta was.
+// A template is an event with holes where its delta was: the pieces between them. OpenRouter sends reasoning twice in
+// one event, so there may be two holes, with the same string.
 type template struct {
-	head, tail []byte
-	piece      piece
-	field      field
-	used       bool
+	between [][]byte
+	size    int // of between, together
+	piece   piece
+	field   field
+	used    bool
 }
 
-// A field is where the hole's string goes.
+// A field is where the string of the holes goes.
 type field int
 
 const (
 	noField field = iota
 	textField
 	reasoningField
+	detailField // reasoning, and the one detail with the same text
 	argsField
 )
 
@@ -47,19 +54,36 @@ func (d *decoder) decode(raw []byte) (piece, error) {
 	if err != nil {
 		return piece{}, err
 	}
-	if d.misses < mostMisses {
-		d.learn(raw, p)
+	if p.detailed {
+		d.template = nil // a template's details continue the block that the last fragment belongs to
+	}
+	if f := p.plain(); f != noField && d.misses < mostMisses && len(raw) <= mostLearned {
+		d.learn(raw, p, f)
 	}
 	return p, nil
 }
 
-// match reads raw by the template, if raw differs from it in nothing but the literal.
+// match reads raw by the template, if raw differs from it in nothing but the literal in the holes.
 func (t *template) match(raw []byte) (piece, bool) {
-	if len(raw) < len(t.head)+len(t.tail) || !bytes.HasPrefix(raw, t.head) || !bytes.HasSuffix(raw, t.tail) {
+	holes := len(t.between) - 1
+	size := len(raw) - t.size // of the literals
+	if size < 0 || size%holes != 0 || !bytes.HasPrefix(raw, t.between[0]) {
 		return piece{}, false
 	}
-	text, ok := literal(raw[len(t.head) : len(raw)-len(t.tail)])
-	if !ok {
+	size /= holes
+	at := len(t.between[0])
+	inside := raw[at : at+size]
+	for i, b := range t.between[1:] {
+		if i > 0 && !bytes.HasPrefix(raw[at:], inside) {
+			return piece{}, false
+		}
+		if at += size; !bytes.HasPrefix(raw[at:], b) {
+			return piece{}, false
+		}
+		at += len(b)
+	}
+	text, ok := literal(inside)
+	if !ok || text == "" {
 		return piece{}, false
 	}
 	return t.piece.with(t.field, text), true
@@ -74,9 +98,8 @@ func literal(inside []byte) (string, bool) {
 			return "", false
 		case c == '\\':
 			escaped = true
-			i++ // also over an escaped quote; a backslash at the very end escapes the closing quote, see below
-			if i == len(inside) {
-				return "", false
+			if i++; i == len(inside) {
+				return "", false // it would escape the closing quote
 			}
 		}
 	}
@@ -86,7 +109,8 @@ func literal(inside []byte) (string, bool) {
 	quoted := make([]byte, 0, len(inside)+2)
 	quoted = append(append(append(quoted, '"'), inside...), '"')
 	var text string
-	return text, json.Unmarshal(quoted, &text) == nil && (text != "" || len(inside) == 0)
+	err := json.Unmarshal(quoted, &text)
+	return text, err == nil
 }
 
 // with returns p with another string in the field.
@@ -96,6 +120,8 @@ func (p piece) with(f field, text string) piece {
 		p.text = text
 	case reasoningField:
 		p.reasoning = text
+	case detailField:
+		p.reasoning, p.details, p.more = text, nil, true
 	case argsField:
 		call := p.calls[0]
 		call.args = text
@@ -104,22 +130,37 @@ func (p piece) with(f field, text string) piece {
 	return p
 }
 
+// plain says which one delta the piece holds, or noField when it holds more or something that happens once.
+func (p piece) plain() field {
+	if p.finish != "" || p.usage != nil || p.err != nil {
+		return noField
+	}
+	switch {
+	case p.text == "" && p.reasoning != "" && len(p.calls) == 0 && p.detailed:
+		return detailField
+	case p.detailed:
+		return noField
+	case p.text != "" && p.reasoning == "" && len(p.calls) == 0:
+		return textField
+	case p.text == "" && p.reasoning != "" && len(p.calls) == 0:
+		return reasoningField
+	case p.text == "" && p.reasoning == "" && len(p.calls) == 1 && p.calls[0].args != "" && p.calls[0].name == "":
+		return argsField
+	}
+	return noField
+}
+
 // probe is a text that no provider sends: where it comes out of a parsed event is where it was put in.
 const probe = "\u2063probe\u2063"
 
-// learn makes a template of the event if it is plain: one delta and nothing that happens once.
-func (d *decoder) learn(raw []byte, p piece) {
-	f := p.plain()
-	if f == noField {
-		return
-	}
-	if d.template != nil && !d.template.used {
-		d.misses++
-	} else {
+// learn makes a template of a plain event, if it finds its delta.
+func (d *decoder) learn(raw []byte, p piece, f field) {
+	d.misses++
+	if d.template != nil && d.template.used {
 		d.misses = 0
 	}
 	d.template = nil
-	for _, key := range [...]string{`"content":"`, `"reasoning_content":"`, `"reasoning":"`, `"arguments":"`} {
+	for _, key := range [...]string{`"content":"`, `"reasoning":"`, `"reasoning_content":"`, `"arguments":"`} {
 		at := bytes.Index(raw, []byte(key))
 		if at < 0 {
 			continue
@@ -129,15 +170,64 @@ func (d *decoder) learn(raw []byte, p piece) {
 		if end == at {
 			continue // an empty string: not the delta
 		}
-		t := &template{head: bytes.Clone(raw[:at]), tail: bytes.Clone(raw[end:]), piece: p.with(f, ""), field: f}
-		// The event with another text there must say the same but for the text.
-		with := append(append(bytes.Clone(t.head), probe...), t.tail...)
-		got, err := parseChunk(with)
-		if err == nil && reflect.DeepEqual(got, p.with(f, probe)) {
+		t := &template{between: [][]byte{bytes.Clone(raw[:at]), bytes.Clone(raw[end:])}, field: f}
+		if f == detailField {
+			t.between = bytes.Split(bytes.Clone(raw), raw[at-1:end+1])
+			quote(t.between)
+		}
+		for _, b := range t.between {
+			t.size += len(b)
+		}
+		if t.verify(p) {
+			t.piece = p.with(f, "")
 			d.template = t
 			return
 		}
 	}
+}
+
+// quote puts the quotes back that were split off with a literal.
+func quote(between [][]byte) {
+	for i, b := range between {
+		if i > 0 {
+			b = append([]byte{'"'}, b...)
+		}
+		if i < len(between)-1 {
+			b = append(b[:len(b):len(b)], '"')
+		}
+		between[i] = b
+	}
+}
+
+// verify reports whether the event with another text in the holes says the same as p but for the text.
+func (t *template) verify(p piece) bool {
+	got, err := parseChunk(bytes.Join(t.between, []byte(probe)))
+	if err != nil {
+		return false
+	}
+	want := p.with(t.field, probe)
+	if t.field == detailField {
+		if len(p.details) != 1 || len(got.details) != 1 || !sameDetail(p.details[0], got.details[0], p.reasoning) {
+			return false
+		}
+		got = got.with(t.field, got.reasoning)
+	}
+	return reflect.DeepEqual(got, want)
+}
+
+// sameDetail reports whether detail b is a with the probe for its text, and a is a fragment of readable text.
+func sameDetail(a, b json.RawMessage, text string) bool {
+	var from, to map[string]json.RawMessage
+	if json.Unmarshal(a, &from) != nil || json.Unmarshal(b, &to) != nil {
+		return false
+	}
+	name := readable(plainText(from["type"]))
+	if name == "" || plainText(from[name]) != text || plainText(to[name]) != probe || plainText(from["signature"]) != "" {
+		return false
+	}
+	delete(from, name)
+	delete(to, name)
+	return reflect.DeepEqual(from, to)
 }
 
 // literalEnd returns where the string literal whose inside begins at i ends.
@@ -147,21 +237,5 @@ func literalEnd(raw []byte, i int) int {
 			i++
 		}
 	}
-	return min(i, len(raw))
-}
-
-// plain says which one delta the piece holds, or noField.
-func (p piece) plain() field {
-	if p.finish != "" || p.usage != nil || p.err != nil || p.detailed {
-		return noField
-	}
-	switch {
-	case p.text != "" && p.reasoning == "" && len(p.calls) == 0:
-		return textField
-	case p.text == "" && p.reasoning != "" && len(p.calls) == 0:
-		return reasoningField
-	case p.text == "" && p.reasoning == "" && len(p.calls) == 1 && p.calls[0].args != "" && p.calls[0].name == "":
-		return argsField
-	}
-	return noField
+	return min(i, len(raw)-1)
 }

@@ -25,8 +25,24 @@ type block struct {
 // pieced are the fields that are joined over the fragments of a block.
 var pieced = [...]string{"text", "summary", "signature", "data"}
 
+// readable names the field of a detail that holds its text; "" for types that are not for reading.
+func readable(kind string) string {
+	switch kind {
+	case "reasoning.text":
+		return "text"
+	case "reasoning.summary":
+		return "summary"
+	}
+	return ""
+}
+
 func (d *details) add(p piece) {
 	d.came = d.came || p.detailed
+	if p.more {
+		last := d.blocks[len(d.blocks)-1]
+		last.grown[readable(last.kind)].WriteString(p.reasoning)
+		return
+	}
 	for _, raw := range p.details {
 		var fields map[string]json.RawMessage
 		if json.Unmarshal(raw, &fields) != nil || fields == nil {

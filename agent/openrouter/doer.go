@@ -33,16 +33,27 @@ type exchange struct {
 // alive puts the idle timer off.
 func (x *exchange) alive() { x.idle.Reset(x.limit) }
 
-// patience is how long the end of an answer may take after [DONE].
-const patience = 25 * time.Millisecond
+// What an answer is waited for when the model has finished: usage may come seconds later, the end follows [DONE] at once.
+const (
+	usagePatience = 10 * time.Second
+	endPatience   = 25 * time.Millisecond
+)
 
-// drain lets the connection be used again: over HTTP/1 only one whose answer was read to its end can be. The end
-// follows [DONE] at once, or is not worth waiting for.
+// hurry shortens the idle timeout once the model has finished.
+func (x *exchange) hurry() {
+	if x.limit > usagePatience {
+		x.limit = usagePatience
+		x.alive()
+	}
+}
+
+// drain lets the connection be used again: over HTTP/1 only one whose answer was read to its end can be.
+// It ends the exchange: the timer may fire now.
 func (x *exchange) drain() {
 	if !x.http1 {
 		return
 	}
-	x.limit = patience
+	x.limit = endPatience
 	x.alive()
 	_, _ = io.CopyN(io.Discard, x.source, 4<<10) // an error means that the connection is not used again
 }

@@ -20,7 +20,8 @@ const (
 // sessions keeps what was encoded for the last request of each session, so that the next one costs only what is new
 // and repeats the rest byte for byte.
 type sessions struct {
-	now func() time.Time
+	now  func() time.Time
+	most int // bytes
 
 	mu     sync.Mutex
 	byName map[string]*list.Element
@@ -41,7 +42,7 @@ type session struct {
 }
 
 func newSessions(now func() time.Time) *sessions {
-	return &sessions{now: now, byName: make(map[string]*list.Element), recent: list.New()}
+	return &sessions{now: now, most: mostKept, byName: make(map[string]*list.Element), recent: list.New()}
 }
 
 // body encodes the request, from what is kept of its session where it is the same.
@@ -95,7 +96,7 @@ func (k *sessions) settle(s *session, size int) {
 	}
 	k.size += size - s.size
 	s.size = size
-	for k.recent.Len() > 1 && (k.recent.Len() > mostSessions || k.size > mostKept) {
+	for k.recent.Len() > 1 && (k.recent.Len() > mostSessions || k.size > k.most) {
 		k.drop(k.recent.Back())
 	}
 }

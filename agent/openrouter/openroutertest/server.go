@@ -169,7 +169,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusBadRequest, err.Error(), "invalid_request")
 		return
 	}
-	w.Header().Set("X-Generation-Id", generation(req.N))
+	if resp.Body == nil {
+		w.Header().Set("X-Generation-Id", generation(req.N))
+	}
 	p := &player{w: w, r: r, flush: http.NewResponseController(w), req: req, resp: resp}
 	p.play()
 }

@@ -4,6 +4,7 @@ package recorded
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -85,7 +86,7 @@ func framed(lines []byte) []byte {
 }
 
 // cassette reads the responses of a cassette. The body is text in go-vcr, a mapping with a string in vcrpy; the code is
-// a number in one and part of the status in the other. Bodies that were kept parsed are not streams and are left out.
+// a number in one and part of the status in the other. A JSON body may be kept parsed: its keys come out sorted.
 func cassette(data []byte) ([]Answer, error) {
 	var c struct {
 		Interactions []struct {
@@ -93,6 +94,7 @@ func cassette(data []byte) ([]Answer, error) {
 				Code   int       `yaml:"code"`
 				Status yaml.Node `yaml:"status"`
 				Body   yaml.Node `yaml:"body"`
+				Parsed any       `yaml:"parsed_body"`
 			} `yaml:"response"`
 		} `yaml:"interactions"`
 	}
@@ -112,6 +114,10 @@ func cassette(data []byte) ([]Answer, error) {
 			a.Status = status.Code
 		}
 		body, ok, err := text(i.Response.Body)
+		if i.Response.Parsed != nil {
+			body, err = json.Marshal(i.Response.Parsed)
+			ok = true
+		}
 		if err != nil {
 			return nil, err
 		}
