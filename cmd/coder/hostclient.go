@@ -105,9 +105,14 @@ func (h hostFile) stop(ctx context.Context) error {
 	if err := h.request(ctx, http.MethodPost, "/host/stop", nil); err != nil && alive(h.PID) {
 		return &hintedError{err, fmt.Sprintf("end process %d yourself; no session is lost by that", h.PID)}
 	}
+	return waitGone(ctx, h.PID)
+}
+
+// waitGone waits until the process has ended. It is no child of ours, so all we can do is look.
+func waitGone(ctx context.Context, pid int) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for alive(h.PID) {
+	for alive(pid) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

@@ -248,6 +248,7 @@ func (k *kill) follow(ctx context.Context) error {
 			return err
 		}
 		var f frame
+		println("<", string(data))
 		if err := json.Unmarshal(data, &f); err != nil {
 			return fmt.Errorf("frame %s: %w", data, err)
 		}

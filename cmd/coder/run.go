@@ -69,7 +69,6 @@ Exit codes: 0 done, 1 error, 2 usage, 3 step limit, 4 waits for a decision, 5 st
 	f.BoolVar(&r.detach, "detach", false, "return once the prompt is recorded; the turn goes on")
 	f.StringVar(&r.output, "output", "text", "text, json (one document at the end) or jsonl (each event)")
 	f.BoolVar(&r.verbose, "verbose", false, "show what the model thinks aloud and the beginning of tool results")
-	cmd.MarkFlagsMutuallyExclusive("session", "continue")
 	return cmd
 }
 
@@ -77,6 +76,9 @@ func (r *runCommand) run(ctx context.Context, args []string) error {
 	format, err := headless.ParseFormat(r.output)
 	if err != nil {
 		return &usageError{Err: err, Command: "coder run"}
+	}
+	if r.goOn && r.session != "" {
+		return &usageError{Err: errors.New("--session and --continue exclude each other"), Command: "coder run"}
 	}
 	prompt, err := r.prompt(args)
 	if err != nil {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -22,18 +24,23 @@ type statusJSON struct {
 }
 
 func newStatus(a *app) *cobra.Command {
-	var asJSON bool
+	var asJSON, wait bool
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show the host of the data dir, and what runs or waits for you",
 		Long: `status shows the host of the data dir, and the sessions that run or wait for a decision. With --json it also prints
 the host's address and token: what a plugin needs to connect.`,
-		Example: "  coder status\n  coder status --json | jq -r .host.token",
+		Example: "  coder status\n  coder serve & coder status --wait --json | jq -r .host.token",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.config(cmd)
 			if err != nil {
 				return err
+			}
+			if wait {
+				if err := waitHost(cmd.Context(), c.DataDir); err != nil {
+					return err
+				}
 			}
 			h, status, ok, err := running(cmd.Context(), c.DataDir)
 			if err != nil {
@@ -60,7 +67,26 @@ the host's address and token: what a plugin needs to connect.`,
 	}
 	addFlags(cmd, "dataDir")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, with the token")
+	cmd.Flags().BoolVar(&wait, "wait", false, "wait until a host is ready")
 	return cmd
+}
+
+// waitHost waits until a host is ready. Files and ports tell nobody when they come, so it looks again and again.
+func waitHost(ctx context.Context, dataDir string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout, errors.New("no host is ready"))
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, _, ok, err := running(ctx, dataDir); ok || err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 func printStatus(out io.Writer, doc statusJSON) error {

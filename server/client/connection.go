@@ -36,16 +36,17 @@ type connection struct {
 	session *Session
 	conn    *websocket.Conn
 
-	setupID  string          // of the Setup call that was sent
-	acked    map[string]bool // offers that were accepted
-	ready    chan struct{}   // closed when the frames of the session may go out
-	unsure   []string        // turns of earlier connections, which may have ended meanwhile
-	up       func()
-	deadline *time.Timer // ends a connection that never becomes ready
+	setupID   string          // of the Setup call that was sent
+	acked     map[string]bool // offers that were accepted
+	ready     chan struct{}   // closed when the frames of the session may go out
+	unsure    []string        // turns of earlier connections, which may have ended meanwhile
+	tellReady func()
+	deadline  *time.Timer // ends a connection that never becomes ready
 }
 
-// connect makes one connection and serves it until it breaks. It calls up when the connection is ready.
-func (s *Session) connect(ctx context.Context, up func()) error {
+// connect makes one connection and serves it until it breaks. It calls open once the socket is there, and ready once
+// the session is set up.
+func (s *Session) connect(ctx context.Context, open, ready func()) error {
 	address, err := s.opts.Host(ctx)
 	if err != nil {
 		return &fatalError{err}
@@ -54,9 +55,10 @@ func (s *Session) connect(ctx context.Context, up func()) error {
 	if err != nil {
 		return err
 	}
+	open()
 	ctx, cancel := context.WithCancelCause(ctx)
 	c := &connection{
-		session: s, conn: conn, acked: make(map[string]bool), ready: make(chan struct{}), up: up,
+		session: s, conn: conn, acked: make(map[string]bool), ready: make(chan struct{}), tellReady: ready,
 		deadline: time.AfterFunc(setupTimeout, func() { cancel(errors.New("the host does not answer")) }),
 	}
 	var owned sync.WaitGroup
@@ -199,7 +201,7 @@ func (c *connection) called(ctx context.Context, r wire.CallResult) error {
 func (c *connection) begin() {
 	c.deadline.Stop()
 	c.unsure = c.session.requeue()
-	c.up()
+	c.tellReady()
 	close(c.ready)
 }
 

@@ -29,16 +29,20 @@ func (e *fatalError) Unwrap() error { return e.Err }
 func (s *Session) run(ctx context.Context, first chan<- error) {
 	defer close(s.done)
 	failures, everUp := 0, false
-	up := func() {
+	open := func() {
+		if everUp {
+			s.updates.push(Connected{})
+		}
+	}
+	ready := func() {
 		failures = 0
-		s.updates.push(Connected{Again: everUp})
 		if !everUp {
 			everUp = true
 			first <- nil
 		}
 	}
 	for {
-		err := s.connect(ctx, up)
+		err := s.connect(ctx, open, ready)
 		s.loseCalls()
 		failures++
 		if fatal := s.fatal(ctx, err, failures); fatal != nil {

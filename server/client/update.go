@@ -34,8 +34,8 @@ type (
 	Cleared struct{}
 	// State is the agent's state document.
 	State struct{ State json.RawMessage }
-	// Connected says that a connection is up. Again is false for the first.
-	Connected struct{ Again bool }
+	// Connected says that there is a connection again.
+	Connected struct{}
 	// Disconnected says that the connection broke and that a new one is tried after Wait.
 	Disconnected struct {
 		Err  error

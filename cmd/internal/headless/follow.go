@@ -125,9 +125,7 @@ func (f *follower) take(ctx context.Context, u client.Update) (bool, error) {
 	case client.Disconnected:
 		f.show.note("connection lost (%s), trying again", Line(u.Err.Error(), 200))
 	case client.Connected:
-		if u.Again {
-			f.show.note("connected again")
-		}
+		f.show.note("connected again")
 	}
 	return false, nil
 }

@@ -42,7 +42,10 @@ func unsafe(r rune) bool {
 
 // Line makes text from elsewhere one line of bounded length.
 func Line(s string, most int) string {
-	s = strings.Join(strings.Fields(Printable(s)), " ")
+	return clip(strings.Join(strings.Fields(Printable(s)), " "), most)
+}
+
+func clip(s string, most int) string {
 	if r := []rune(s); len(r) > most {
 		return string(r[:most-1]) + "…"
 	}

@@ -64,7 +64,7 @@ func excerpt(text string, most int) []string {
 		if i == most-1 && len(lines) > most {
 			return append(out, fmt.Sprintf("… %d more lines", len(lines)-i))
 		}
-		out = append(out, Line(l, summaryWidth))
+		out = append(out, clip(strings.ReplaceAll(Printable(l), "\t", "    "), summaryWidth))
 	}
 	return out
 }

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/coder-agent/coder/agent/openrouter/openroutertest"
+	"github.com/coder-agent/coder/agent/store"
+)
+
+// TestMain lets the test binary be the command coder when a script, or coder itself, starts it under that name.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"coder": main})
+}
+
+// TestScripts plays the stories in testdata/script: each is what a user sees of the whole binary.
+func TestScripts(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the stories use a POSIX shell and signals")
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		RequireExplicitExec: true,
+		Setup:               setupScript,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"model":     modelCmd,
+			"exits":     exitsCmd,
+			"jsonlines": jsonLinesCmd,
+			"gone":      goneCmd,
+			"killhost":  killHostCmd,
+			"damage":    damageCmd,
+			"newer":     newerCmd,
+			"big":       bigCmd,
+		},
+	})
+}
+
+// setupScript gives the script a home of its own and makes sure that no host outlives it.
+func setupScript(env *testscript.Env) error {
+	for name, dir := range map[string]string{
+		"HOME": "home", "XDG_DATA_HOME": "home/data", "XDG_CONFIG_HOME": "home/config", "XDG_RUNTIME_DIR": "home/run",
+	} {
+		path := filepath.Join(env.WorkDir, dir)
+		if err := os.MkdirAll(path, 0o700); err != nil {
+			return err
+		}
+		env.Setenv(name, path)
+	}
+	dataDir := filepath.Join(env.WorkDir, "home", "data", "coder")
+	env.Setenv("DATA", dataDir)
+	cache, err := goCache()
+	if err != nil {
+		return err
+	}
+	env.Setenv("GOCACHE", cache)
+	env.Values[modelKey{}] = &scripted{}
+	env.Defer(func() {
+		if h, ok, err := readHostFile(dataDir); err == nil && ok && alive(h.PID) {
+			if p, err := os.FindProcess(h.PID); err == nil {
+				_ = p.Kill() // the script failed before it ended its host
+			}
+		}
+	})
+	return nil
+}
+
+// goCache is the build cache of whoever runs the tests: without it the demo compiles the standard library.
+func goCache() (string, error) {
+	if dir := os.Getenv("GOCACHE"); dir != "" {
+		return dir, nil
+	}
+	dir, err := os.UserCacheDir()
+	return filepath.Join(dir, "go-build"), err
+}
+
+// A scripted is the model of one script.
+type scripted struct {
+	server *openroutertest.Server
+	gates  []*openroutertest.Gate
+}
+
+type modelKey struct{}
+
+// modelCmd starts a scripted model or steers it:
+//
+//	model FILE               serves the script in FILE
+//	model hold CHUNK FILE    the same, but holds each answer before its chunk
+//	model add FILE           puts more at the end of the script
+//	model reached            waits until each held answer was asked for
+//	model release            lets them go on
+//	model used               fails if an answer was not asked for
+func modelCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: model FILE | hold CHUNK FILE | add FILE | reached | release | used")
+	}
+	m := ts.Value(modelKey{}).(*scripted)
+	switch args[0] {
+	case "reached":
+		for _, gate := range m.gates {
+			<-gate.Reached()
+		}
+	case "release":
+		for _, gate := range m.gates {
+			gate.Release()
+		}
+	case "used":
+		if n := m.server.Left(); n > 0 {
+			ts.Fatalf("%d answers of the script were not asked for", n)
+		}
+	case "add":
+		m.server.Add(load(ts, args[1])...)
+	case "hold":
+		chunk, err := strconv.Atoi(args[1])
+		ts.Check(err)
+		m.start(ts, m.hold(chunk, load(ts, args[2])))
+	default:
+		m.start(ts, load(ts, args[0]))
+	}
+}
+
+func load(ts *testscript.TestScript, file string) []openroutertest.Response {
+	script, err := openroutertest.Load(strings.NewReader(ts.ReadFile(file)))
+	ts.Check(err)
+	return script
+}
+
+func (m *scripted) hold(chunk int, script []openroutertest.Response) []openroutertest.Response {
+	for i := range script {
+		gate := openroutertest.NewGate(chunk)
+		m.gates = append(m.gates, gate)
+		script[i].Gate = gate
+	}
+	return script
+}
+
+func (m *scripted) start(ts *testscript.TestScript, script []openroutertest.Response) {
+	m.server = openroutertest.New(script...)
+	ts.Check(m.server.Start())
+	ts.Defer(func() { _ = m.server.Close() })
+	ts.Setenv("OPENROUTER_BASE_URL", m.server.URL())
+}
+
+// exitsCmd runs a command that must end with the code: exits CODE PROGRAM ARG...
+func exitsCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARG...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if args[0] != strconv.Itoa(code) {
+		ts.Fatalf("%s exits with %d, want %s", strings.Join(args[1:], " "), code, args[0])
+	}
+}
+
+// jsonLinesCmd checks that each line of a file (or stdout) is a JSON object with the fields: jsonlines FILE FIELD...
+func jsonLinesCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: jsonlines FILE FIELD...")
+	}
+	for i, line := range strings.Split(strings.TrimSpace(ts.ReadFile(args[0])), "\n") {
+		var object map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(line), &object); err != nil {
+			ts.Fatalf("line %d: %v: %s", i+1, err, line)
+		}
+		for _, field := range args[1:] {
+			if _, ok := object[field]; !ok {
+				ts.Fatalf("line %d has no %s: %s", i+1, field, line)
+			}
+		}
+	}
+}
+
+// goneCmd waits until no host serves the data dir: none may be left running.
+func goneCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: gone")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := waitHostless(ctx, ts.Getenv("DATA")); err != nil {
+		ts.Fatalf("a host is left: %v", err)
+	}
+}
+
+// killHostCmd kills the host as a crash would.
+func killHostCmd(ts *testscript.TestScript, neg bool, args []string) {
+	h, ok, err := readHostFile(ts.Getenv("DATA"))
+	ts.Check(err)
+	if !ok || neg || len(args) > 0 {
+		ts.Fatalf("no host to kill")
+	}
+	p, err := os.FindProcess(h.PID)
+	ts.Check(err)
+	ts.Check(p.Kill())
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	ts.Check(waitGone(ctx, h.PID))
+}
+
+// damageCmd makes the store of the data dir garbage.
+func damageCmd(ts *testscript.TestScript, neg bool, args []string) {
+	path := store.Path(ts.Getenv("DATA"))
+	ts.Check(os.MkdirAll(filepath.Dir(path), 0o700))
+	ts.Check(os.WriteFile(path, []byte(strings.Repeat("garbage ", 1000)), 0o600))
+}
+
+// newerCmd lets the store look as if a newer version had written it: SQLite keeps the user version, big-endian, at
+// offset 60 of the file.
+func newerCmd(ts *testscript.TestScript, neg bool, args []string) {
+	f, err := os.OpenFile(store.Path(ts.Getenv("DATA")), os.O_WRONLY, 0)
+	ts.Check(err)
+	_, err = f.WriteAt(binary.BigEndian.AppendUint32(nil, 99), 60)
+	ts.Check(errors.Join(err, f.Close()))
+}
+
+// bigCmd writes a file of the size in MiB: big FILE MIB
+func bigCmd(ts *testscript.TestScript, neg bool, args []string) {
+	mib, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	line := strings.Repeat("word ", 12) + "end\n" // 64 bytes
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Repeat(line, mib<<20/len(line))), 0o600))
+}
+
+// waitHostless waits until no host holds the data dir.
+func waitHostless(ctx context.Context, dataDir string) error {
+	h, ok, err := readHostFile(dataDir)
+	if err != nil || !ok {
+		return err
+	}
+	if err := waitGone(ctx, h.PID); err != nil {
+		return fmt.Errorf("process %d: %w", h.PID, err)
+	}
+	return nil
+}
