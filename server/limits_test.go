@@ -38,15 +38,15 @@ func watched(s *Server) (wait func(t *testing.T, sockets int)) {
 }
 
 func TestAClientThatNeverReadsSlowsNobody(t *testing.T) {
-	const deltas = 300
+	const deltas = 100 // 10 MB: more than the buffers between two sockets hold
 	big := strings.Repeat("x", 100_000)
 	var wait func(*testing.T, int)
 	h := serve(t, agenttest.Options(t, agenttest.NewModel(agenttest.Say(slices.Repeat([]string{big}, deltas)...))), func(s *Server) {
-		s.times.write = 300 * time.Millisecond
+		s.times.write = 2 * time.Second
 		wait = watched(s)
 	})
 	a := h.join("slow?_pk=a")
-	h.join("slow?_pk=b") // and never reads again
+	h.deaf("slow?_pk=b")
 	a.ask("q1", "much")
 	size := 0
 	for done := false; !done; {
@@ -65,6 +65,24 @@ func TestAClientThatNeverReadsSlowsNobody(t *testing.T) {
 		t.Errorf("the reading client got %d bytes, want %d", size, deltas*len(big))
 	}
 	wait(t, 1)
+}
+
+// deaf opens a socket with a small buffer that is never read.
+func (h *house) deaf(path string) {
+	h.t.Helper()
+	tr := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return c, c.(*net.TCPConn).SetReadBuffer(4096)
+	}}
+	ws, _, err := websocket.Dial(h.t.Context(), "ws://"+h.addr+"/agents/coder-agent/"+path+"&token="+token, //nolint:bodyclose // hijacked
+		&websocket.DialOptions{HTTPClient: &http.Client{Transport: tr}})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { _ = ws.CloseNow() })
 }
 
 func TestOneLargeFrameIsDelivered(t *testing.T) {

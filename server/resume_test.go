@@ -163,7 +163,8 @@ var shell = agenttest.Call(agenttest.Use{ID: "call_1", Tool: "run_shell", Args: 
 
 // [t: chat_approval_accept]
 func TestAnApprovedCallContinuesTheMessage(t *testing.T) {
-	h := asking(t, shell, agenttest.Say("seen"))
+	reply, _, release := held()
+	h := asking(t, shell, reply)
 	a, b := h.join("ap1?_pk=a"), h.join("ap1?_pk=b")
 	a.ask("q1", "approve this")
 	got := a.until("q1 done")
@@ -190,8 +191,9 @@ func TestAnApprovedCallContinuesTheMessage(t *testing.T) {
 	if replay[0] != offer+" 0 start replay cont" || live[0] != offer+" 0 start cont" {
 		t.Errorf("A got %q, B got %q", replay, live)
 	}
+	close(release)
 	gotA, gotB := a.until(offer+" cont done"), b.until(offer+" cont done")
-	final := `messages user("approve this") assistant(step run_shell:output-available step "seen")`
+	final := `messages user("approve this") assistant(step run_shell:output-available step "the rest")`
 	if gotA[len(gotA)-2] != final || gotB[len(gotB)-2] != final {
 		t.Errorf("before the end came %q and %q, want %q", gotA[len(gotA)-2], gotB[len(gotB)-2], final)
 	}
@@ -220,7 +222,8 @@ func recvResuming(p *peer) (string, bool) {
 
 // [t: chat_approval_deny]
 func TestADeniedCallContinuesToo(t *testing.T) {
-	h := asking(t, shell, agenttest.Say("a pity"))
+	reply, _, release := held()
+	h := asking(t, shell, reply)
 	a := h.join("ap2?_pk=a")
 	a.ask("q1", "approve this")
 	a.until("q1 done")
@@ -231,8 +234,10 @@ func TestADeniedCallContinuesToo(t *testing.T) {
 		t.Fatal("the deciding connection got no offer")
 	}
 	a.put(wire.ResumeAck{ID: offer})
+	a.until(offer + " complete")
+	close(release)
 	got := a.until(offer + " cont done")
-	if want := `messages user("approve this") assistant(step run_shell:output-denied step "a pity")`; got[len(got)-2] != want {
+	if want := `messages user("approve this") assistant(step run_shell:output-denied step "the rest")`; got[len(got)-2] != want {
 		t.Errorf("before the end came %q, want %q", got[len(got)-2], want)
 	}
 	a.put(wire.Approve{ToolCallID: "call_1", Approved: true}) // too late
