@@ -56,6 +56,9 @@ func Follow(ctx context.Context, s *client.Session, r Result, o Options) (Result
 	if o.Format == "" {
 		f.options.Format = Text
 	}
+	if id := r.Turn; id != "" {
+		f.turn.Store(&id)
+	}
 	f.result.Approvals = []Approval{}
 	ctx, cancel := context.WithCancelCause(ctx)
 	var owned sync.WaitGroup
@@ -90,9 +93,6 @@ type call struct{ name, summary string }
 
 // interrupts cancels the turn on the first signal and leaves on the second.
 func (f *follower) interrupts(ctx context.Context, leave context.CancelCauseFunc) {
-	if f.result.Turn != "" {
-		f.turn.Store(&f.result.Turn)
-	}
 	for range 2 {
 		select {
 		case <-f.options.Interrupt:
