@@ -34,7 +34,9 @@ func built(t testing.TB, c *Client, req chat.Request) []byte {
 }
 
 // onOpenRouter returns a client that believes to talk to OpenRouter itself.
-func onOpenRouter(t testing.TB) *Client { return client(t, Options{Model: "anthropic/claude-sonnet-4"}) }
+func onOpenRouter(t testing.TB) *Client {
+	return client(t, Options{Model: "anthropic/claude-sonnet-4"})
+}
 
 // messagesOf cuts the list of messages out of a body.
 func messagesOf(t testing.TB, body []byte) string {
@@ -78,7 +80,8 @@ func TestMessagesOnTheWire(t *testing.T) {
 		{"a prompt", []chat.Message{user("u", "a <b> & \"c\"\n")}, []string{`{"role":"user","content":"a <b> & \"c\"\n"}`}},
 		{"a blank prompt is nothing", []chat.Message{user("u", " \n"), user("v", "x")}, []string{`{"role":"user","content":"x"}`}},
 		{
-			"an answer with text and two calls", []chat.Message{assistant("a", []chat.Part{chat.Text{Text: "so"}, call("1", "read", `{"p": 1}`, "one"), call("2", "read", `{}`, "")})},
+			"an answer with text and two calls",
+			[]chat.Message{assistant("a", []chat.Part{chat.Text{Text: "so"}, call("1", "read", `{"p": 1}`, "one"), call("2", "read", `{}`, "")})},
 			[]string{
 				`{"role":"assistant","content":"so","tool_calls":[{"id":"1","type":"function","function":{"name":"read","arguments":"{\"p\":1}"}},{"id":"2","type":"function","function":{"name":"read","arguments":"{}"}}]}`,
 				`{"role":"tool","content":"one","tool_call_id":"1"}`,
@@ -86,14 +89,16 @@ func TestMessagesOnTheWire(t *testing.T) {
 			},
 		},
 		{
-			"only calls have null content", []chat.Message{assistant("a", []chat.Part{chat.Text{Text: "\n"}, call("1", "ls", ``, "x")})},
+			"only calls have null content",
+			[]chat.Message{assistant("a", []chat.Part{chat.Text{Text: "\n"}, call("1", "ls", ``, "x")})},
 			[]string{
 				`{"role":"assistant","content":null,"tool_calls":[{"id":"1","type":"function","function":{"name":"ls","arguments":"{}"}}]}`,
 				`{"role":"tool","content":"x","tool_call_id":"1"}`,
 			},
 		},
 		{
-			"broken arguments, a denial, an error, no result, a strange name", []chat.Message{assistant("a", []chat.Part{
+			"broken arguments, a denial, an error, no result, a strange name",
+			[]chat.Message{assistant("a", []chat.Part{
 				chat.ToolCall{ID: "1", Name: "read", State: chat.OutputError, Input: json.RawMessage(`"{\"p\":"`), Error: "not valid JSON"},
 				chat.ToolCall{ID: "2", Name: "bash", State: chat.OutputDenied, Input: json.RawMessage(`{}`), Approval: &chat.Approval{Approved: &no, Reason: "too risky"}},
 				chat.ToolCall{ID: "3", Name: "a b<|x|>", State: chat.InputAvailable, Input: json.RawMessage(`[1]`)},
@@ -106,7 +111,8 @@ func TestMessagesOnTheWire(t *testing.T) {
 			},
 		},
 		{
-			"steering stands behind the results", []chat.Message{assistant("a", []chat.Part{chat.Steering{Text: "faster"}, call("1", "ls", `{}`, "x")}, []chat.Part{chat.Text{Text: "ok"}})},
+			"steering stands behind the results",
+			[]chat.Message{assistant("a", []chat.Part{chat.Steering{Text: "faster"}, call("1", "ls", `{}`, "x")}, []chat.Part{chat.Text{Text: "ok"}})},
 			[]string{
 				`{"role":"assistant","content":null,"tool_calls":[{"id":"1","type":"function","function":{"name":"ls","arguments":"{}"}}]}`,
 				`{"role":"tool","content":"x","tool_call_id":"1"}`,
@@ -120,38 +126,48 @@ func TestMessagesOnTheWire(t *testing.T) {
 			[]string{`{"role":"user","content":"x"}`, `{"role":"user","content":"s"}`},
 		},
 		{
-			"an open step is left out", []chat.Message{user("u", "x"), with(assistant("a", []chat.Part{chat.Text{Text: "half"}}), func(s *chat.Step) { s.Status = chat.StepOpen })},
+			"an open step is left out",
+			[]chat.Message{user("u", "x"), with(assistant("a", []chat.Part{chat.Text{Text: "half"}}), func(s *chat.Step) { s.Status = chat.StepOpen })},
 			[]string{`{"role":"user","content":"x"}`},
 		},
 		{
-			"a cancelled step keeps its text", []chat.Message{with(assistant("a", []chat.Part{chat.Text{Text: "half"}}), func(s *chat.Step) { s.Status = chat.StepCancelled })},
+			"a cancelled step keeps its text",
+			[]chat.Message{with(assistant("a", []chat.Part{chat.Text{Text: "half"}}), func(s *chat.Step) { s.Status = chat.StepCancelled })},
 			[]string{`{"role":"assistant","content":"half"}`, `{"role":"user","content":"[I interrupted your answer here.]"}`},
 		},
 		{
-			"only reasoning is left out", []chat.Message{user("u", "x"), with(assistant("a", []chat.Part{chat.Reasoning{Text: "hm"}}), func(s *chat.Step) { s.Details = details })},
+			"only reasoning is left out",
+			[]chat.Message{user("u", "x"), with(assistant("a", []chat.Part{chat.Reasoning{Text: "hm"}}), func(s *chat.Step) { s.Details = details })},
 			[]string{`{"role":"user","content":"x"}`},
 		},
 		{
-			"details of the same family go back", []chat.Message{with(assistant("a", []chat.Part{chat.Text{Text: "x"}}), func(s *chat.Step) { s.Details, s.Model = details, "anthropic/claude-opus" })},
+			"details of the same family go back",
+			[]chat.Message{with(assistant("a", []chat.Part{chat.Text{Text: "x"}}), func(s *chat.Step) { s.Details, s.Model = details, "anthropic/claude-opus" })},
 			[]string{`{"role":"assistant","content":"x","reasoning_details":[{"format":"anthropic-claude-v1","index":0,"signature":"s","text":"hm","type":"reasoning.text"}]}`},
 		},
 		{
-			"details of another family do not", []chat.Message{with(assistant("a", []chat.Part{chat.Text{Text: "x"}}), func(s *chat.Step) { s.Details, s.Model = details, "openai/gpt" })},
+			"details of another family do not",
+			[]chat.Message{with(assistant("a", []chat.Part{chat.Text{Text: "x"}}), func(s *chat.Step) { s.Details, s.Model = details, "openai/gpt" })},
 			[]string{`{"role":"assistant","content":"x"}`},
 		},
 		{
-			"a text of Claude without signature does not", []chat.Message{with(assistant("a", []chat.Part{chat.Text{Text: "x"}}), func(s *chat.Step) {
+			"a text of Claude without signature does not",
+			[]chat.Message{with(assistant("a", []chat.Part{chat.Text{Text: "x"}}), func(s *chat.Step) {
 				s.Details = json.RawMessage(`[{"type":"reasoning.text","text":"hm"}]`)
 			})},
 			[]string{`{"role":"assistant","content":"x"}`},
 		},
 		{
-			"an empty list of details goes back", []chat.Message{with(assistant("a", []chat.Part{chat.Text{Text: "x"}}), func(s *chat.Step) { s.Details = json.RawMessage(`[]`) })},
+			"an empty list of details goes back",
+			[]chat.Message{with(assistant("a", []chat.Part{chat.Text{Text: "x"}}), func(s *chat.Step) { s.Details = json.RawMessage(`[]`) })},
 			[]string{`{"role":"assistant","content":"x","reasoning_details":[]}`},
 		},
 		{
-			"an encrypted id goes back once", []chat.Message{
-				with(assistant("a", []chat.Part{chat.Text{Text: "x"}}), func(s *chat.Step) { s.Details = json.RawMessage(`[{"type":"reasoning.encrypted","id":"rs_1","data":"d"}]`) }),
+			"an encrypted id goes back once",
+			[]chat.Message{
+				with(assistant("a", []chat.Part{chat.Text{Text: "x"}}), func(s *chat.Step) {
+					s.Details = json.RawMessage(`[{"type":"reasoning.encrypted","id":"rs_1","data":"d"}]`)
+				}),
 				with(assistant("b", []chat.Part{chat.Text{Text: "y"}}), func(s *chat.Step) {
 					s.Details = json.RawMessage(`[{"type":"reasoning.encrypted","id":"rs_1","data":"d"},{"type":"new","x":1}]`)
 				}),
@@ -162,7 +178,8 @@ func TestMessagesOnTheWire(t *testing.T) {
 			},
 		},
 		{
-			"files", []chat.Message{{ID: "u", Role: chat.User, Parts: []chat.Part{
+			"files",
+			[]chat.Message{{ID: "u", Role: chat.User, Parts: []chat.Part{
 				chat.File{MediaType: "image/png", URL: "data:image/png;base64,AA=="},
 				chat.Text{Text: "look"},
 				chat.File{MediaType: "application/pdf", URL: "https://x.test/a.pdf", Filename: "a.pdf"},
@@ -174,7 +191,8 @@ func TestMessagesOnTheWire(t *testing.T) {
 				`{"type":"text","text":"[attached file v.mp4 of type video/mp4: its content cannot be sent to a model]"}]}`},
 		},
 		{
-			"a client's own answer has no steps", []chat.Message{{ID: "a", Role: chat.Assistant, Parts: []chat.Part{chat.Text{Text: "x"}, chat.Unknown{Raw: json.RawMessage(`{}`)}}}},
+			"a client's own answer has no steps",
+			[]chat.Message{{ID: "a", Role: chat.Assistant, Parts: []chat.Part{chat.Text{Text: "x"}, chat.Unknown{Raw: json.RawMessage(`{}`)}}}},
 			[]string{`{"role":"assistant","content":"x"}`},
 		},
 	}

@@ -29,6 +29,7 @@ var (
 type events struct {
 	source *bufio.Reader
 	closer io.Closer
+	most   int // bytes of an event
 
 	out   []byte // events, then from ready on the one that is not complete
 	read  int    // of out
@@ -41,7 +42,7 @@ type events struct {
 }
 
 func newEvents(source *bufio.Reader, closer io.Closer) *events {
-	return &events{source: source, closer: closer, first: true}
+	return &events{source: source, closer: closer, most: mostEvent, first: true}
 }
 
 // Read gives out complete events only, as much of them as p holds.
@@ -87,7 +88,7 @@ func (e *events) longLine(head []byte) ([]byte, error) {
 	for {
 		more, err := e.source.ReadSlice('\n')
 		line = append(line, more...)
-		if len(line) > mostEvent {
+		if len(line) > e.most {
 			return nil, errTooLarge
 		}
 		if err != bufio.ErrBufferFull {
@@ -148,7 +149,7 @@ func (e *events) add(data []byte, bare bool) {
 		}
 	}
 	e.out = append(e.out, data...)
-	if len(e.out)-e.ready > mostEvent {
+	if len(e.out)-e.ready > e.most {
 		e.err, e.out = errTooLarge, e.out[:e.ready]
 	}
 }

@@ -24,6 +24,7 @@ type Server struct {
 	requests []*Request
 	calls    int // tool calls that were given ids
 
+	conns    int
 	http     *http.Server
 	listener net.Listener
 	served   chan struct{}
@@ -129,12 +130,27 @@ func (s *Server) Start() error {
 	if err != nil {
 		return fmt.Errorf("openroutertest: %w", err)
 	}
-	s.listener, s.http, s.served = l, &http.Server{Handler: s}, make(chan struct{})
+	s.listener, s.http, s.served = l, &http.Server{Handler: s, ConnState: s.count}, make(chan struct{})
 	go func() {
 		defer close(s.served)
 		_ = s.http.Serve(l) // always ErrServerClosed or what Close did to the listener
 	}()
 	return nil
+}
+
+func (s *Server) count(_ net.Conn, state http.ConnState) {
+	if state == http.StateNew {
+		s.mu.Lock()
+		s.conns++
+		s.mu.Unlock()
+	}
+}
+
+// Connections returns how many connections were made so far.
+func (s *Server) Connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conns
 }
 
 // URL returns the base URL for clients.
