@@ -216,7 +216,7 @@ func (d *draft) failures() string {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintf(&b, "Edit %d: %s.", f.edit, f.why)
+		fmt.Fprintf(&b, "Edit %d: %s", f.edit, f.why)
 	}
 	return b.String()
 }

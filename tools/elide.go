@@ -8,13 +8,14 @@ import (
 	"sync"
 )
 
-// elision matches a line by which a model leaves text out: dots and a word for "as before", nothing else but a comment
-// sign.
+// elision matches a line by which a model leaves text out: dots and a word for "as before", behind a comment sign or on
+// their own. A spread (...rest) has no blank after its dots.
 var elision = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)^\s*(//|#|/\*|<!--|--|;|%|\{/\*)?\s*[\[(<]?\s*` +
-		`((\.\.\.|…).*\b(rest|remaining|existing|unchanged|previous|same|omitted|other|as before)\b|` +
-		`(the )?(rest|remainder|remaining|existing|previous|other|unchanged)\b[\w\s,]*(\.\.\.|…)|` +
-		`(the )?rest of (the |this )?(code|file|content|function|class|method|implementation)\b[\w\s,]*\b(same|unchanged|here|as before|omitted)\b)`)
+	const sign = `(//|#|/\*|<!--|--|;|%|\{/\*)\s*[\[(<]?\s*`
+	return regexp.MustCompile(`(?i)^\s*(` +
+		`(` + sign + `(\.\.\.|…)|[\[(<]?(\.\.\.\s|…)).*\b(rest|remaining|existing|unchanged|previous|same|omitted|other|as before)\b|` +
+		sign + `(the )?(rest|remainder|remaining|existing|previous|other|unchanged)\b[\w\s,]*(\.\.\.|…)\W*$|` +
+		sign + `(the )?rest of (the |this )?(code|file|content|function|class|method|implementation)\b[\w\s,]*\b(same|unchanged|here|as before|omitted)\b)`)
 })
 
 // elided fails when text holds a line that stands for text left out. A line that is already in old is meant.

@@ -66,7 +66,7 @@ func listGit(ctx context.Context, s session, dir string) (l listing, ok bool, er
 	if err != nil || !ok {
 		return listing{}, false, err
 	}
-	if len(out) == 0 {
+	if len(out) == 0 && repository(dir) != dir {
 		// Nothing here, or all of it ignored: who names an ignored folder wants to see into it.
 		_, ignored, err := git(ctx, s, dir, "check-ignore", "-q", ".")
 		if err != nil {
@@ -77,6 +77,8 @@ func listGit(ctx context.Context, s session, dir string) (l listing, ok bool, er
 			slices.Sort(files)
 			return listing{files: files, all: true, cut: cut}, true, err
 		}
+	}
+	if len(out) == 0 {
 		return listing{}, true, nil
 	}
 	l.files = strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")

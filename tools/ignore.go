@@ -12,8 +12,9 @@ import (
 type ignoreRule struct {
 	negated  bool     // "!": the path is not ignored after all
 	dirOnly  bool     // it ended in "/"
-	segments []string // the pattern between slashes; "**" is one of its own. One segment that is not anchored matches the last name of a path
-	anchored bool     // it is matched from the folder of its file
+	anchored bool     // it is matched against the path from the folder of its file, else against the last name
+	prefix   string   // of an anchored pattern: what comes before its first special character
+	segments []string // the rest between slashes; "**" is one of its own
 }
 
 // An ignoreFile is the rules of one .gitignore file, for paths relative to its folder.
@@ -44,6 +45,11 @@ func parseRule(text string) (ignoreRule, bool) {
 	text = strings.TrimPrefix(text, "/")
 	if text == "" {
 		return r, false
+	}
+	if r.anchored {
+		// As git: the prefix is compared first, so that stars behind it count as stars at the beginning.
+		n := strings.IndexAny(text+"*", `*?[\`)
+		r.prefix, text = text[:n], text[n:]
 	}
 	segments, ok := splitSegments(text)
 	r.segments = segments
@@ -99,11 +105,19 @@ func (f ignoreFile) ignored(path string, dir bool) (ignored, decided bool) {
 		if r.dirOnly && !dir {
 			continue
 		}
-		if r.anchored && matchSegments(r.segments, path) || !r.anchored && matchSegment(r.segments[0], name) {
+		if r.matches(path, name) {
 			return !r.negated, true
 		}
 	}
 	return false, false
+}
+
+func (r ignoreRule) matches(path, name string) bool {
+	if !r.anchored {
+		return matchSegment(r.segments[0], name)
+	}
+	rest, ok := strings.CutPrefix(path, r.prefix)
+	return ok && matchSegments(r.segments, rest)
 }
 
 // matchSegments matches a whole path. "**" stands for any number of folders, at the end for everything below one.
@@ -112,7 +126,7 @@ func matchSegments(pattern []string, path string) bool {
 		if isStars(pattern[0]) {
 			rest := pattern[1:]
 			if len(rest) == 0 {
-				return true // there is a name left: see below
+				return true
 			}
 			for {
 				if matchSegments(rest, path) {

@@ -30,7 +30,6 @@ func (d *draft) nearest(old string) string {
 			fmt.Fprintf(&b, "\n%d:%s", i+1, cutLine(strings.ToValidUTF8(string(bytes.TrimRight(line, "\r")), "\uFFFD"), 300))
 		}
 	}
-	b.WriteString("\n")
 	return b.String()
 }
 
@@ -100,8 +99,7 @@ func (ix indexed) distance(line int, want []string) int {
 	return sum
 }
 
-// words returns the words and numbers of a line that are long enough to tell something.
+// words returns the words and numbers of a line.
 func words(line string) []string {
-	all := strings.FieldsFunc(line, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '_' })
-	return slices.DeleteFunc(all, func(w string) bool { return len(w) < 2 })
+	return strings.FieldsFunc(line, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '_' })
 }

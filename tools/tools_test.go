@@ -1,0 +1,239 @@
+package tools
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder-agent/coder/agent"
+	"github.com/coder-agent/coder/agent/permission"
+)
+
+// fakeSession is a session on a temporary folder. It remembers what results say was seen, as an agent does.
+type fakeSession struct {
+	dir, scratch string
+	environ      []string
+	seen         map[string]string
+}
+
+func newSession(t testing.TB) *fakeSession {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &fakeSession{
+		dir: dir, scratch: t.TempDir(), seen: map[string]string{},
+		environ: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()},
+	}
+}
+
+func (s *fakeSession) Workdir(context.Context) (string, error)    { return s.dir, nil }
+func (s *fakeSession) Environ(context.Context) ([]string, error)  { return s.environ, nil }
+func (s *fakeSession) ScratchDir(context.Context) (string, error) { return s.scratch, nil }
+
+func (s *fakeSession) Seen(_ context.Context, path string) (string, bool, error) {
+	hash, ok := s.seen[path]
+	return hash, ok, nil
+}
+
+func (s *fakeSession) Path(_ context.Context, path string) (string, error) {
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(s.dir, path)
+	}
+	for rest := ""; ; {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			return filepath.Join(real, rest), nil
+		}
+		path, rest = filepath.Dir(path), filepath.Join(filepath.Base(path), rest)
+	}
+}
+
+// put writes a file of the workdir.
+func (s *fakeSession) put(t testing.TB, name, content string) string {
+	t.Helper()
+	path := filepath.Join(s.dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func (s *fakeSession) get(t testing.TB, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(s.dir, filepath.FromSlash(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// do runs a tool on arguments as a model would send them.
+func do[A any](t testing.TB, s *fakeSession, run func(context.Context, session, A) (agent.Result, error), input string) (agent.Result, error) {
+	t.Helper()
+	var args A
+	if err := json.Unmarshal([]byte(input), &args); err != nil {
+		return agent.Result{}, err
+	}
+	res, err := run(t.Context(), s, args)
+	for _, f := range res.Files {
+		s.seen[f.Path] = f.Hash
+	}
+	return res, err
+}
+
+// must is do for a call that succeeds.
+func must[A any](t testing.TB, s *fakeSession, run func(context.Context, session, A) (agent.Result, error), input string) string {
+	t.Helper()
+	res, err := do(t, s, run, input)
+	if err != nil {
+		t.Fatalf("%s: %v", input, err)
+	}
+	return res.Text
+}
+
+// refused is do for a call that does not.
+func refused[A any](t testing.TB, s *fakeSession, run func(context.Context, session, A) (agent.Result, error), input string) string {
+	t.Helper()
+	res, err := do(t, s, run, input)
+	if err == nil {
+		t.Fatalf("%s = %q, want an error", input, res.Text)
+	}
+	return err.Error()
+}
+
+func contains(t testing.TB, got string, want ...string) {
+	t.Helper()
+	for _, w := range want {
+		if !strings.Contains(got, w) {
+			t.Errorf("%q lacks %q", got, w)
+		}
+	}
+}
+
+func TestAllHasAFixedOrderAndTheRightEffects(t *testing.T) {
+	want := []struct {
+		name   string
+		effect permission.Effect
+	}{
+		{"read", permission.Reads},
+		{"write", permission.Writes},
+		{"edit", permission.Writes},
+		{"bash", permission.Runs},
+		{"grep", permission.Reads},
+		{"glob", permission.Reads},
+	}
+	all := All()
+	if len(all) != len(want) {
+		t.Fatalf("All() has %d tools, want %d", len(all), len(want))
+	}
+	for i, w := range want {
+		if all[i].Name != w.name || all[i].Effect != w.effect {
+			t.Errorf("tool %d is %s with effect %s, want %s with %s", i, all[i].Name, all[i].Effect, w.name, w.effect)
+		}
+	}
+}
+
+func TestTheToolBlockIsSmallAndAlwaysTheSame(t *testing.T) {
+	block := func() string {
+		type spec struct {
+			Name        string          `json:"name"`
+			Description string          `json:"description"`
+			Parameters  json.RawMessage `json:"parameters"`
+		}
+		var specs []spec
+		for _, tool := range All() {
+			schema, err := json.Marshal(tool.Schema)
+			if err != nil {
+				t.Fatal(err)
+			}
+			specs = append(specs, spec{tool.Name, tool.Description, schema})
+		}
+		out, err := json.Marshal(specs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out)
+	}
+	first := block()
+	tokens := float64(len(first)) / 3.5
+	t.Logf("the tool block has %d bytes, about %.0f tokens:\n%s", len(first), tokens, first)
+	if tokens > 3500 {
+		t.Errorf("the tool block has about %.0f tokens, want at most 3500", tokens)
+	}
+	if again := block(); again != first {
+		t.Errorf("the tool block changed:\n%s\n%s", first, again)
+	}
+	if strings.Contains(first, `"null"`) {
+		t.Error("a schema offers null")
+	}
+}
+
+func TestWhatACallWouldDoIsToldBefore(t *testing.T) {
+	tests := []struct {
+		name, tool, input string
+		want              agent.Action
+	}{
+		{"read names its path and range", "read", `{"file_path":"a.go","offset":20,"limit":10}`, agent.Action{Summary: "a.go:20-29", Reads: []string{"a.go"}}},
+		{"write names its path", "write", `{"path":"a.go","content":"x"}`, agent.Action{Summary: "a.go", Writes: []string{"a.go"}}},
+		{"edit names its path", "edit", `{"path":"a.go","old_string":"x","new_string":"y"}`, agent.Action{Summary: "a.go", Writes: []string{"a.go"}}},
+		{"bash names the exact command", "bash", `{"cmd":"go  test\n./..."}`, agent.Action{Summary: "go test ./...", Command: "go  test\n./..."}},
+		{"bash names its folder", "bash", `{"command":"ls","cwd":"/etc"}`, agent.Action{Summary: "ls", Command: "ls", Reads: []string{"/etc"}}},
+		{"grep without a path reads the workdir", "grep", `{"pattern":"x"}`, agent.Action{Summary: "x", Reads: []string{"."}}},
+		{"grep names its path", "grep", `{"pattern":"x","path":"../y","include":"*.go"}`, agent.Action{Summary: "x in ../y (*.go)", Reads: []string{"../y"}}},
+		{"a glob that leads elsewhere says so", "glob", `{"pattern":"/etc/*.conf"}`, agent.Action{Summary: "/etc/*.conf", Reads: []string{"/etc"}}},
+		{"a glob that climbs says so", "glob", `{"pattern":"../x/*"}`, agent.Action{Summary: "../x/*", Reads: []string{"../x"}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, tool := range All() {
+				if tool.Name != tt.tool {
+					continue
+				}
+				got, err := tool.Action(json.RawMessage(tt.input))
+				if err != nil {
+					t.Fatal(err)
+				}
+				g, _ := json.Marshal(got)
+				w, _ := json.Marshal(tt.want)
+				if string(g) != string(w) {
+					t.Errorf("Action(%s) = %s, want %s", tt.input, g, w)
+				}
+			}
+		})
+	}
+}
+
+func TestOutsideAnAgentEveryToolSaysSo(t *testing.T) {
+	inputs := map[string]string{
+		"read": `{"path":"x"}`, "write": `{"path":"x","content":""}`, "edit": `{"path":"x","old":"a","new":"b"}`,
+		"bash": `{"command":"true"}`, "grep": `{"pattern":"x"}`, "glob": `{"pattern":"x"}`,
+	}
+	for _, tool := range All() {
+		if _, err := tool.Run(t.Context(), json.RawMessage(inputs[tool.Name])); err == nil || err.Error() != agent.ErrNoAgent.Error() {
+			t.Errorf("%s without an agent: %v, want %v", tool.Name, err, agent.ErrNoAgent)
+		}
+	}
+}
+
+func BenchmarkAll(b *testing.B) {
+	for b.Loop() {
+		All()
+	}
+}
+
+// stamp gives a file a time, in seconds after some moment.
+func stamp(t testing.TB, path string, seconds int) {
+	t.Helper()
+	at := time.Unix(1_700_000_000+int64(seconds), 0)
+	if err := os.Chtimes(path, at, at); err != nil {
+		t.Fatal(err)
+	}
+}
