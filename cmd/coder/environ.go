@@ -37,7 +37,10 @@ var hosted = []string{
 
 // commandEnviron is the part of environ that an agent's commands may see.
 func commandEnviron(environ, listed []string) []string {
-	return filterEnviron(environ, slices.Concat(passed, listed))
+	return slices.DeleteFunc(filterEnviron(environ, slices.Concat(passed, listed)), func(variable string) bool {
+		_, value, _ := strings.Cut(variable, "=")
+		return holdsPassword(value)
+	})
 }
 
 // hostEnviron is the part of environ that a detached host gets. The key is not in it: it comes on a pipe.
@@ -48,8 +51,8 @@ func hostEnviron(environ, listed []string) []string {
 func filterEnviron(environ, allowed []string) []string {
 	kept := make([]string, 0, len(environ))
 	for _, variable := range environ {
-		name, value, _ := strings.Cut(variable, "=")
-		if matches(name, allowed) && !matches(name, refused) && !holdsPassword(value) {
+		name, _, _ := strings.Cut(variable, "=")
+		if matches(name, allowed) && !matches(name, refused) {
 			kept = append(kept, variable)
 		}
 	}
