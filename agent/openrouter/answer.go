@@ -5,10 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
-
-	openai "github.com/sashabaranov/go-openai"
 
 	"github.com/coder-agent/coder/agent/chat"
 )
@@ -33,61 +30,6 @@ func newAnswer(s *stream) *answer {
 	a := &answer{stream: s}
 	a.calls.answer = a
 	return a
-}
-
-// receive sends the request and reads the response to its end.
-func (s *stream) receive(ctx context.Context, x *exchange, a *answer) error {
-	// The library's own request is thrown away by the doer; an id that it knows might fail its checks.
-	events, err := s.client.api.CreateChatCompletionStream(ctx, openai.ChatCompletionRequest{Model: "coder"})
-	if err != nil {
-		return s.describe(ctx, err, a)
-	}
-	defer events.Close()
-	a.generation, a.provider = x.header.Get("X-Generation-Id"), x.header.Get("X-Provider-Name")
-	for {
-		raw, err := events.RecvRaw()
-		if err == io.EOF {
-			err = nil
-		} else if err == nil {
-			if err = a.take(raw); err == nil {
-				if a.finish != "" {
-					x.hurry()
-				}
-				continue
-			}
-			return s.describe(ctx, err, a)
-		}
-		if errors.Is(context.Cause(ctx), errSilent) {
-			err = errSilent
-		}
-		if err = a.end(err); err != nil {
-			return s.describe(ctx, err, a)
-		}
-		x.drain()
-		return nil
-	}
-}
-
-// describe makes an *Error of whatever ended a response.
-func (s *stream) describe(ctx context.Context, err error, a *answer) error {
-	if ctx.Err() != nil || errors.Is(err, errStopped) {
-		return err
-	}
-	var e *Error
-	if errors.As(err, &e) {
-		return usageOf(e, a)
-	}
-	c := s.client
-	switch {
-	case errors.Is(err, errTooLarge):
-		e = c.failure(tooLarge, "the answer holds an event larger than 32 MiB")
-	case errors.Is(err, errTruncated):
-		e = c.failure(truncated, "the answer was cut off: the stream ended before the model had finished")
-	default:
-		e = c.failure(truncated, "the answer was cut off: "+string(scrub([]byte(err.Error()), c.opts.Key)))
-	}
-	e.cause = err
-	return usageOf(e, a)
 }
 
 // take emits what one event says.
@@ -126,13 +68,17 @@ func (a *answer) take(raw []byte) error {
 	return nil
 }
 
+// mostBlank bounds the blank text that waits, in bytes.
+const mostBlank = 1 << 10
+
 // say emits text, blanks only with what follows them.
 func (a *answer) say(text string) bool {
 	if !a.text {
-		if a.space += text; strings.TrimSpace(a.space) == "" {
+		if strings.TrimSpace(text) == "" && len(a.space) < mostBlank {
+			a.space += text
 			return true
 		}
-		text, a.space = a.space, ""
+		text, a.space = a.space+text, ""
 	}
 	a.text, a.output = true, true
 	return a.emit(chat.TextDelta{Delta: text})

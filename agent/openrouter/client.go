@@ -103,6 +103,13 @@ func New(opts Options) (*Client, error) {
 	return c, nil
 }
 
+// Close closes the connections that no stream uses and forgets what is kept of sessions. Streams end by their contexts.
+func (c *Client) Close() error {
+	c.sessions.forget()
+	c.http.CloseIdleConnections()
+	return nil
+}
+
 // isOpenRouter reports whether host belongs to OpenRouter.
 func isOpenRouter(host string) bool {
 	host = strings.ToLower(host)

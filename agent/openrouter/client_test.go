@@ -229,6 +229,12 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 	if n := s.Connections(); n != 1 {
 		t.Errorf("%d connections for 5 requests, want 1", n)
 	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ask(t, c); err != nil || s.Connections() != 2 {
+		t.Errorf("after Close: error %v, %d connections, want 2", err, s.Connections())
+	}
 }
 
 func TestSessionsAtTheSameTime(t *testing.T) {

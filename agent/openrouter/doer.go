@@ -5,15 +5,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -143,83 +139,6 @@ func (c *Client) failure(k kind, message string) *Error {
 	return &Error{kind: k, Message: message, host: c.base.Host, openrouter: c.openrouter}
 }
 
-// refused makes the error of an answer that is not an event stream.
-func (c *Client) refused(resp *http.Response, source io.Reader) error {
-	raw, err := io.ReadAll(io.LimitReader(source, mostErrorBody))
-	if len(raw) == 0 && err != nil && resp.Request.Context().Err() != nil {
-		return context.Cause(resp.Request.Context())
-	}
-	e := c.failure(answered, "")
-	e.Raw = scrub(raw, c.opts.Key)
-	e.Generation = resp.Header.Get("X-Generation-Id")
-	e.Provider = resp.Header.Get("X-Provider-Name")
-	e.RetryAfter = retryAfter(resp.Header, c.opts.Now())
-	if resp.StatusCode != http.StatusOK {
-		e.Status = resp.StatusCode
-	}
-	var answer struct {
-		Error   json.RawMessage `json:"error"`
-		Message string          `json:"message"`
-		Detail  json.RawMessage `json:"detail"`
-		Choices []struct {
-			Error json.RawMessage `json:"error"`
-		} `json:"choices"`
-	}
-	valid := json.Unmarshal(e.Raw, &answer) == nil
-	if len(answer.Choices) > 0 && len(answer.Choices[0].Error) > 0 {
-		answer.Error = answer.Choices[0].Error
-	}
-	switch {
-	case len(answer.Error) > 0 && string(answer.Error) != "null":
-		e.parse(answer.Error)
-	case answer.Message != "":
-		e.Message = clip(answer.Message, 2000)
-	case plainText(answer.Detail) != "":
-		e.Message = clip(plainText(answer.Detail), 2000)
-	case resp.StatusCode == http.StatusOK:
-		e.kind = unstreamed
-		e.Message = c.base.Host + " answered without an event stream: " + describe(e.Raw, valid)
-	default:
-		e.Message = describe(e.Raw, valid)
-	}
-	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
-		e.kind = unstreamed
-		e.Message = "the server redirects to another address, which is not followed because it would get the key"
-	}
-	return e
-}
-
-// describe says in a few words what a body is that holds no error object.
-func describe(raw []byte, isJSON bool) string {
-	text := strings.TrimSpace(string(raw))
-	switch {
-	case text == "":
-		return "an empty answer"
-	case isJSON:
-		return clip(text, 200)
-	case strings.HasPrefix(text, "<"):
-		_, title, found := strings.Cut(text, "<title>")
-		title, _, closed := strings.Cut(title, "</title>")
-		if found && closed {
-			return "an HTML page: " + clip(strings.Join(strings.Fields(title), " "), 200)
-		}
-		return "an HTML page"
-	}
-	return clip(strings.Join(strings.Fields(text), " "), 200)
-}
-
-// retryAfter reads the header, which holds seconds or a date.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	v := h.Get("Retry-After")
-	if s, err := strconv.ParseFloat(v, 64); err == nil && s > 0 {
-		return time.Duration(min(s, 1e6) * float64(time.Second))
-	}
-	if at, err := http.ParseTime(v); err == nil {
-		return max(at.Sub(now), 0)
-	}
-	return 0
-}
-
 // watched puts the idle timer off with every byte.
 type watched struct {
 	source io.Reader
@@ -232,40 +151,4 @@ func (w *watched) Read(p []byte) (int, error) {
 		w.x.alive()
 	}
 	return n, err
-}
-
-// attempt sends the request once and yields what comes back.
-func (s *stream) attempt(ctx context.Context) error {
-	c := s.client
-	body, err := c.sessions.body(c, s.req, s.change)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var quiet atomic.Bool
-	x := &exchange{body: body, limit: c.opts.IdleTimeout}
-	x.idle = time.AfterFunc(x.limit, func() {
-		quiet.Store(true)
-		cancel(errSilent)
-	})
-	defer x.idle.Stop()
-
-	a := newAnswer(s)
-	err = s.receive(context.WithValue(ctx, exchangeKey{}, x), x, a)
-	if quiet.Load() && err != nil && errors.Is(context.Cause(ctx), errSilent) {
-		e := c.failure(silent, c.base.Host+" sent nothing for "+x.limit.String())
-		e.Generation, e.cause = a.generation, errSilent
-		return e
-	}
-	return err
-}
-
-var errSilent = errors.New("openrouter: no byte for the idle timeout")
-
-// usageOf adds what a failed response cost to its error.
-func usageOf(e *Error, a *answer) *Error {
-	e.Usage = e.Usage.Add(a.usage)
-	e.Generation = defaultTo(e.Generation, a.generation)
-	return e
 }

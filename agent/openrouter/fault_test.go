@@ -182,7 +182,7 @@ func TestRequestsThatAreRefusedAreMended(t *testing.T) {
 		t.Errorf("the second request ends in %q", body[len(body)-60:])
 	}
 
-	c, s = serve(t, openroutertest.Response{Fault: "402", Message: low, Repeat: true})
+	c, _ = serve(t, openroutertest.Response{Fault: "402", Message: low, Repeat: true})
 	if got := summary(ask(t, c)); strings.Count(got, "retrying") != 1 || !strings.Contains(got, "error 402") {
 		t.Errorf("a second 402: got\n%s", got)
 	}

@@ -107,6 +107,19 @@ func (k *sessions) drop(e *list.Element) {
 	k.size -= s.size
 }
 
+// forget drops all sessions.
+func (k *sessions) forget() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for e := k.recent.Back(); e != nil; e = k.recent.Back() {
+		k.drop(e)
+	}
+	if k.sweep != nil {
+		k.sweep.Stop()
+		k.sweep = nil
+	}
+}
+
 // expire drops the sessions that rest: an agent that sleeps costs nothing.
 func (k *sessions) expire() {
 	k.mu.Lock()
@@ -118,7 +131,9 @@ func (k *sessions) expire() {
 		k.sweep = nil
 		return
 	}
-	k.sweep.Reset(keptFor)
+	if k.sweep != nil { // nil when the timer fired while forget ran
+		k.sweep.Reset(keptFor)
+	}
 }
 
 // A conversation is the encoded messages of a session, in units: a user's message, or one step of an answer.
