@@ -147,9 +147,11 @@ func gated() agent.Tool {
 	type args struct {
 		Command string `json:"command"`
 	}
-	return agent.NewTool("run_shell", permission.Runs, "Run.", func(context.Context, args) (agent.Result, error) {
-		return agent.Result{Text: "ran"}, nil
-	})
+	return agent.NewTool("run_shell", permission.Runs, "Run.", gatedRun[args])
+}
+
+func gatedRun[Args any](context.Context, Args) (agent.Result, error) {
+	return agent.Result{Text: "ran"}, nil
 }
 
 func asking(t *testing.T, replies ...agenttest.Reply) *house {
