@@ -24,6 +24,7 @@ const (
 	setupTimeout = 30 * time.Second // from the open socket to the answer to Setup
 	writeTimeout = time.Minute
 	pingEvery    = 15 * time.Second
+	closeGrace   = time.Second // for the closing handshake
 )
 
 // shuttingDown is how a host that ends refuses what it is asked. Its text is agent.ErrShutdown's.
@@ -75,7 +76,9 @@ func (s *Session) connect(ctx context.Context, open, ready func()) error {
 func (c *connection) hangUp(ctx context.Context) {
 	<-ctx.Done()
 	if errors.Is(context.Cause(ctx), ErrClosed) {
+		grace := time.AfterFunc(closeGrace, func() { _ = c.conn.CloseNow() })
 		_ = c.conn.Close(websocket.StatusNormalClosure, "") // the host may be gone already
+		grace.Stop()
 	}
 	_ = c.conn.CloseNow() // what could fail here has failed before
 }

@@ -88,6 +88,6 @@ func (s *Session) fatal(ctx context.Context, err error, failures int) error {
 
 // backoff doubles from attempt to attempt, with jitter so that many clients do not come at once.
 func backoff(failures int) time.Duration {
-	wait := min(firstWait<<(failures-1), longestWait)
+	wait := min(firstWait<<min(failures-1, 10), longestWait)
 	return wait/2 + rand.N(wait/2+1)
 }
