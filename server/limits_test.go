@@ -38,7 +38,7 @@ func watched(s *Server) (wait func(t *testing.T, sockets int)) {
 }
 
 func TestAClientThatNeverReadsSlowsNobody(t *testing.T) {
-	const deltas = 100 // 10 MB: more than the buffers between two sockets hold
+	const deltas = 60 // 6 MB: more than the buffers between two sockets hold
 	big := strings.Repeat("x", 100_000)
 	var wait func(*testing.T, int)
 	h := serve(t, agenttest.Options(t, agenttest.NewModel(agenttest.Say(slices.Repeat([]string{big}, deltas)...))), func(s *Server) {
@@ -88,7 +88,7 @@ func (h *house) deaf(path string) {
 func TestOneLargeFrameIsDelivered(t *testing.T) {
 	h := simple(t, agenttest.Say("ok"))
 	a, b := h.join("big1?_pk=a"), h.join("big1?_pk=b")
-	text := strings.Repeat("0123456789abcde\n", 5<<16) // 5 MiB
+	text := strings.Repeat("0123456789abcde\n", 5<<15) // 2.5 MiB
 	a.ask("q1", text)
 	a.until("q1 done of u-q1")
 	m, ok := b.recv().(wire.ChatMessages)
