@@ -65,18 +65,20 @@ func (s *Session) connect(ctx context.Context, open, ready func()) error {
 	var owned sync.WaitGroup
 	owned.Go(func() { cancel(c.write(ctx)) })
 	owned.Go(func() { cancel(c.ping(ctx)) })
-	owned.Go(func() { c.hangUp(ctx) })
-	cancel(c.read(context.WithoutCancel(ctx))) // hangUp ends it: a read that is cancelled leaves no time to say goodbye
+	reading, endRead := context.WithCancel(context.WithoutCancel(ctx)) // a read that is cancelled leaves no time to say goodbye
+	defer endRead()
+	owned.Go(func() { c.hangUp(ctx, endRead) })
+	cancel(c.read(reading))
 	c.deadline.Stop()
 	owned.Wait()
 	return context.Cause(ctx)
 }
 
 // hangUp closes the socket once the connection has to end.
-func (c *connection) hangUp(ctx context.Context) {
+func (c *connection) hangUp(ctx context.Context, endRead context.CancelFunc) {
 	<-ctx.Done()
 	if errors.Is(context.Cause(ctx), ErrClosed) {
-		grace := time.AfterFunc(closeGrace, func() { _ = c.conn.CloseNow() })
+		grace := time.AfterFunc(closeGrace, endRead)        // the library itself would wait for 5 s
 		_ = c.conn.Close(websocket.StatusNormalClosure, "") // the host may be gone already
 		grace.Stop()
 	}
