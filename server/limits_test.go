@@ -255,8 +255,25 @@ func TestTheOutboxWaitsForRoom(t *testing.T) {
 		if got := o.take(); len(got) != 1 || len(got[0]) != len(large) {
 			t.Fatalf("took %d frames", len(got))
 		}
-		if !<-second {
-			t.Fatal("the second frame was refused")
+		synctest.Wait()
+		select {
+		case <-second:
+			t.Fatal("a frame went in while one over the bound is written")
+		default:
+		}
+		if got := o.take(); len(got) != 1 || len(got[0]) != 1 || !<-second {
+			t.Fatalf("took %q, want the second frame", got)
+		}
+		for range maxWaiting - 1 {
+			if !o.put([]byte("y"), nil) {
+				t.Fatal("a frame was refused")
+			}
+		}
+		if got := o.take(); len(got) != maxWaiting-1 {
+			t.Fatalf("took %d frames, want %d", len(got), maxWaiting-1)
+		}
+		if !o.put([]byte("z"), nil) {
+			t.Fatal("a frame was refused")
 		}
 		o.end(false)
 		if o.put([]byte("y"), nil) {

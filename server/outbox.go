@@ -14,7 +14,9 @@ const (
 type outbox struct {
 	mu     sync.Mutex
 	frames [][]byte
-	bytes  int
+	count  int // of frames, with those that the writer has taken and not yet written
+	bytes  int // of the same
+	taken  int // bytes of what the writer has taken last
 	ended  bool
 
 	filled chan struct{} // holds a token when there may be something to take, or the end has come
@@ -30,9 +32,10 @@ func (o *outbox) put(frame []byte, stop <-chan struct{}) bool {
 	for {
 		o.mu.Lock()
 		ended := o.ended
-		fits := len(o.frames) == 0 || len(o.frames) < maxWaiting && o.bytes+len(frame) <= maxWaitingBytes
+		fits := o.count == 0 || o.count < maxWaiting && o.bytes+len(frame) <= maxWaitingBytes
 		if fits && !ended {
 			o.frames = append(o.frames, frame)
+			o.count++
 			o.bytes += len(frame)
 		}
 		o.mu.Unlock()
@@ -51,15 +54,17 @@ func (o *outbox) put(frame []byte, stop <-chan struct{}) bool {
 	}
 }
 
-// take returns all frames that wait. It returns none once the outbox has ended and is empty.
+// take returns all frames that wait; those it returned before count as written. It returns none once the outbox has
+// ended and is empty.
 func (o *outbox) take() [][]byte {
 	for {
 		o.mu.Lock()
 		frames, ended := o.frames, o.ended
-		o.frames, o.bytes = nil, 0
+		o.bytes -= o.taken
+		o.frames, o.count, o.taken = nil, len(frames), o.bytes
 		o.mu.Unlock()
+		signal(o.room)
 		if len(frames) > 0 {
-			signal(o.room)
 			return frames
 		}
 		if ended {
@@ -74,7 +79,7 @@ func (o *outbox) end(drop bool) {
 	o.mu.Lock()
 	o.ended = true
 	if drop {
-		o.frames, o.bytes = nil, 0
+		o.frames = nil
 	}
 	o.mu.Unlock()
 	signal(o.filled)
