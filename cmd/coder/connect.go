@@ -23,10 +23,12 @@ const (
 
 // A connector finds the host of a data dir, or starts one.
 type connector struct {
-	app    *app
-	config config
-	idle   time.Duration // of a host that it starts; 0: it ends with its last client
-	warned bool          // the user knows that the running host is not quite theirs
+	app     *app
+	config  config
+	idle    time.Duration // of a host that it starts; 0: it ends with its last client
+	keyless bool          // the host that it starts will ask no model
+	started bool          // the host is one that it started
+	warned  bool          // the user knows that the running host is not quite theirs
 }
 
 // address is client.Options.Host: it is called at each connect and reconnect.
@@ -52,8 +54,8 @@ func (c *connector) host(ctx context.Context) (hostFile, error) {
 				return h, err
 			}
 		}
-		if err := c.start(ctx); err != nil {
-			return hostFile{}, err
+		if h, err := c.start(ctx); err != nil || h.Addr != "" {
+			return h, err
 		}
 	}
 }
@@ -91,6 +93,7 @@ func (c *connector) difference(h hostFile) string {
 type offer struct {
 	Key     string `json:"key"`
 	BaseURL string `json:"baseURL"`
+	Keyless bool   `json:"keyless,omitempty"` // do without a key: no model will be asked
 }
 
 // A readiness is what a detached host says on stdout, once.
@@ -101,29 +104,36 @@ type readiness struct {
 	Hint  string `json:"hint,omitempty"`
 }
 
-// start starts a detached host and waits until it is ready, or until another one is.
-func (c *connector) start(ctx context.Context) error {
+// start starts a detached host and waits until it is ready. When another was faster it returns none.
+func (c *connector) start(ctx context.Context) (hostFile, error) {
 	if c.config.Host == hostManual {
-		return &hintedError{
+		return hostFile{}, &hintedError{
 			fmt.Errorf("no host serves %s, and the setting host is %q", c.config.DataDir, hostManual),
 			"start one with: coder serve",
 		}
 	}
-	if err := c.config.checkKey(); err != nil {
-		return err
+	if err := c.config.checkKey(); err != nil && !c.keyless {
+		return hostFile{}, err
 	}
 	cmd, err := c.command()
 	if err != nil {
-		return err
+		return hostFile{}, err
 	}
-	said, err := launch(ctx, cmd, offer{c.config.Key, c.config.BaseURL})
+	said, err := launch(ctx, cmd, offer{c.config.Key, c.config.BaseURL, c.keyless})
 	switch {
 	case err != nil:
-		return fmt.Errorf("starting a host: %w", err)
+		return hostFile{}, fmt.Errorf("starting a host: %w", err)
 	case said.Error != "":
-		return &hintedError{errors.New(said.Error), said.Hint}
+		return hostFile{}, &hintedError{errors.New(said.Error), said.Hint}
+	case said.Held:
+		return hostFile{}, nil
 	}
-	return nil // said.Held or not: who is ready now has written the host file
+	c.started = true
+	h, _, err := readHostFile(c.config.DataDir)
+	if h.Addr != said.Addr {
+		return hostFile{}, err // it has ended already
+	}
+	return h, err
 }
 
 // command is the same program as a host. Its environment does not hold the key.

@@ -67,7 +67,7 @@ func (d *decideCommand) run(ctx context.Context, name, call string) error {
 		return nil
 	}
 	return d.app.follow(ctx, session, headless.Result{Session: name}, headless.Options{
-		Out: d.app.stdout, Err: d.app.stderr, Format: format, Interrupt: d.app.signals,
+		Out: d.app.stdout, Err: d.app.stderr, Format: format, Interrupt: d.app.takeSignals(),
 	})
 }
 

@@ -146,7 +146,7 @@ func (d *demoCommand) follow(ctx context.Context, folder, dataDir, url string) e
 	fmt.Fprintf(d.app.stderr, "you: %s\n\n", prompt)
 	about.Turn = session.Prompt(client.UserMessage(prompt))
 	return d.app.follow(ctx, session, about, headless.Options{
-		Out: d.app.stdout, Err: d.app.stderr, Interrupt: d.app.signals, ResultLines: verboseLines,
+		Out: d.app.stdout, Err: d.app.stderr, Interrupt: d.app.takeSignals(), ResultLines: verboseLines,
 	})
 }
 

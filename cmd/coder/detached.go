@@ -26,7 +26,7 @@ func (s *serveCommand) runDetached(ctx context.Context) error {
 	if err := json.NewDecoder(s.app.stdin).Decode(&o); err != nil {
 		return fmt.Errorf("reading what the client hands over: %w", err)
 	}
-	s.config.Key, s.config.BaseURL = o.Key, o.BaseURL
+	s.config.Key, s.config.BaseURL, s.keyless = o.Key, o.BaseURL, o.Keyless
 	h, closeLog, err := s.openDetached(ctx)
 	if err := s.say(h, err); err != nil {
 		return err

@@ -117,14 +117,15 @@ func (h *host) serve(ctx context.Context) error {
 // obey ends the host on the first signal and the process on the second, or when ending takes too long: what was told
 // to anybody is on disk.
 func (h *host) obey(ended context.Context) {
+	signals := h.command.app.takeSignals()
 	select {
-	case got := <-h.command.app.signals:
+	case got := <-signals:
 		h.log.Info("stopping", "signal", got.String())
 	case <-h.stopped.Done():
 	}
 	h.stop()
 	select {
-	case <-h.command.app.signals:
+	case <-signals:
 	case <-time.After(shutdownTimeout):
 		h.log.Error("ending took too long", "limit", shutdownTimeout)
 	case <-ended.Done():

@@ -34,12 +34,42 @@ type world struct {
 
 // run executes one command line and returns the exit code.
 func run(ctx context.Context, args []string, w world) int {
-	root := newRoot(&app{w})
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	a := &app{world: w, taken: make(chan struct{})}
+	go a.obey(ctx, cancel)
+	root := newRoot(a)
 	root.SetArgs(args)
 	root.SetIn(w.stdin)
 	root.SetOut(w.stdout)
 	root.SetErr(w.stderr)
 	return report(w.stderr, root.ExecuteContext(ctx))
+}
+
+// errInterrupted is the cause with which a signal ends a command.
+var errInterrupted = errors.New("interrupted")
+
+// obey ends the command on the first signal and the process on the second, until the command sees to signals itself.
+func (a *app) obey(ctx context.Context, cancel context.CancelCauseFunc) {
+	select {
+	case <-a.signals:
+		cancel(errInterrupted)
+	case <-a.taken:
+		return
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-a.signals:
+		a.exit(exitCancelled)
+	case <-a.taken:
+	}
+}
+
+// takeSignals gives the signals to the command: from now on it must see to them.
+func (a *app) takeSignals() <-chan os.Signal {
+	a.once.Do(func() { close(a.taken) })
+	return a.signals
 }
 
 // Exit codes. They are a promise to scripts: docs/output.md lists them.
@@ -121,8 +151,8 @@ func report(stderr io.Writer, err error) int {
 		}
 	case errors.As(err, &usage):
 		code = exitUsage
-	case errors.Is(err, context.Canceled):
-		code = exitCancelled
+	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
+		return exitCancelled // the user knows
 	}
 	fmt.Fprintf(stderr, "coder: error: %s\n", headless.Printable(err.Error()))
 	if hint := hintOf(err); hint != "" {

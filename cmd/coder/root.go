@@ -2,12 +2,17 @@ package main
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/spf13/cobra"
 )
 
 // An app is one invocation of coder.
-type app struct{ world }
+type app struct {
+	world
+	once  sync.Once
+	taken chan struct{} // closed when the command sees to signals itself
+}
 
 func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{

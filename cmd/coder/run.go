@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -80,7 +81,7 @@ func (r *runCommand) run(ctx context.Context, args []string) error {
 	if r.goOn && r.session != "" {
 		return &usageError{Err: errors.New("--session and --continue exclude each other"), Command: "coder run"}
 	}
-	prompt, err := r.prompt(args)
+	prompt, err := r.prompt(ctx, args)
 	if err != nil {
 		return err
 	}
@@ -108,27 +109,30 @@ func (r *runCommand) run(ctx context.Context, args []string) error {
 		return r.leave(ctx, session, about)
 	}
 	return r.app.follow(ctx, session, about, headless.Options{
-		Out: r.app.stdout, Err: r.app.stderr, Format: format, Interrupt: r.app.signals,
+		Out: r.app.stdout, Err: r.app.stderr, Format: format, Interrupt: r.app.takeSignals(),
 		Reasoning: r.verbose, ResultLines: map[bool]int{true: verboseLines}[r.verbose],
 	})
 }
 
 // prompt is the argument or stdin. What is piped in besides an argument is its context.
-func (r *runCommand) prompt(args []string) (string, error) {
-	var piped string
-	if given := len(args) == 1 && args[0] != "-"; !given || !isTerminal(r.app.stdin) {
-		data, err := io.ReadAll(io.LimitReader(r.app.stdin, maxPrompt+1))
+func (r *runCommand) prompt(ctx context.Context, args []string) (string, error) {
+	var given, piped string
+	if len(args) == 1 && args[0] != "-" {
+		given = args[0]
+	}
+	if len(args) == 1 && args[0] == "-" || !isTerminal(r.app.stdin) {
+		data, err := r.readAll(ctx)
 		if err != nil {
-			return "", fmt.Errorf("reading stdin: %w", err)
+			return "", err
 		}
 		piped = strings.ToValidUTF8(string(data), "\uFFFD")
 	}
-	text := piped
-	if len(args) == 1 && args[0] != "-" {
-		text = args[0]
-		if strings.TrimSpace(piped) != "" {
-			text += "\n\nThis was piped in with it:\n\n" + piped
-		}
+	text := given
+	switch {
+	case given == "":
+		text = piped
+	case strings.TrimSpace(piped) != "":
+		text += "\n\nThis was piped in with it:\n\n" + piped
 	}
 	switch {
 	case strings.TrimSpace(text) == "":
@@ -140,6 +144,31 @@ func (r *runCommand) prompt(args []string) (string, error) {
 		}
 	}
 	return text, nil
+}
+
+// readAll reads stdin until its end, or until ctx is done: a read that waits for a person cannot be cancelled, so it is
+// left behind.
+func (r *runCommand) readAll(ctx context.Context) ([]byte, error) {
+	type result struct {
+		data []byte
+		err  error
+	}
+	patience := time.AfterFunc(slowConnect, func() { fmt.Fprintln(r.app.stderr, "reading stdin to its end") })
+	defer patience.Stop()
+	done := make(chan result, 1)
+	go func() {
+		data, err := io.ReadAll(io.LimitReader(r.app.stdin, maxPrompt+1))
+		done <- result{data, err}
+	}()
+	select {
+	case read := <-done:
+		if read.err != nil {
+			return nil, fmt.Errorf("reading stdin: %w", read.err)
+		}
+		return read.data, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // isTerminal reports whether r has nothing to give until somebody types: it is a terminal, or no pipe and no file.

@@ -30,6 +30,7 @@ type serveCommand struct {
 	anywhere     bool
 	moveCorrupt  bool
 	detached     bool
+	keyless      bool // no model will be asked
 	idle         bool // it ends when it is idle
 }
 
@@ -82,7 +83,7 @@ func (s *serveCommand) run(ctx context.Context) error {
 
 // check refuses before anything is opened.
 func (s *serveCommand) check() error {
-	if err := s.config.checkKey(); err != nil {
+	if err := s.config.checkKey(); err != nil && !s.keyless {
 		return err
 	}
 	host, _, err := net.SplitHostPort(s.config.Addr)

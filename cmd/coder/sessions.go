@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -163,7 +164,8 @@ func (a *app) messages(ctx context.Context, c config, name string) (messages []c
 	return messages, err
 }
 
-// deleteSessions has the host delete them; it starts one if none runs, for nobody else may write.
+// deleteSessions has the host delete them; it starts one if none runs, for nobody else may write. That host needs no
+// key, unless it finds turns to go on with.
 func (a *app) deleteSessions(ctx context.Context, c config, names []string) error {
 	list, err := a.sessions(ctx, c)
 	if err != nil {
@@ -174,7 +176,8 @@ func (a *app) deleteSessions(ctx context.Context, c config, names []string) erro
 			return noSession(name)
 		}
 	}
-	conn := &connector{app: a, config: c}
+	busy := slices.ContainsFunc(list, func(s agent.Session) bool { return s.Status == agent.Running })
+	conn := &connector{app: a, config: c, keyless: !busy}
 	h, err := conn.host(ctx)
 	if err != nil {
 		return err
@@ -184,16 +187,18 @@ func (a *app) deleteSessions(ctx context.Context, c config, names []string) erro
 			return fmt.Errorf("deleting session %s: %w", name, err)
 		}
 	}
-	return nil
+	if !conn.started {
+		return nil
+	}
+	status, err := h.status(ctx)
+	if err != nil || status.Turns > 0 || status.Connections.Sockets > 0 {
+		return err // others have come meanwhile
+	}
+	return h.stop(ctx)
 }
 
 func known(list []agent.Session, name string) bool {
-	for _, s := range list {
-		if strings.EqualFold(s.Name, name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(list, func(s agent.Session) bool { return strings.EqualFold(s.Name, name) })
 }
 
 func noSession(name string) error {
