@@ -35,7 +35,7 @@ func compile(pattern string, plain, fold bool) (*expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	if tree = tree.Simplify(); hasNewline(tree) {
+	if hasNewline(tree) {
 		return nil, errMultiline
 	}
 	return &expression{re: re, lits: required(tree)}, nil
@@ -53,16 +53,21 @@ func required(re *syntax.Regexp) []literal {
 	switch re.Op {
 	case syntax.OpLiteral:
 		return newLiteral(re.Rune, re.Flags&syntax.FoldCase != 0)
+	case syntax.OpCharClass:
+		return newRun(re.Rune, 1)
 	case syntax.OpCapture, syntax.OpPlus:
 		return required(re.Sub[0])
 	case syntax.OpRepeat:
+		if re.Min > 0 && re.Sub[0].Op == syntax.OpCharClass {
+			return newRun(re.Sub[0].Rune, re.Min)
+		}
 		if re.Min > 0 {
 			return required(re.Sub[0])
 		}
 	case syntax.OpConcat:
 		var best []literal
 		for _, sub := range re.Sub {
-			if lits := required(sub); shortest(lits) > shortest(best) {
+			if lits := required(sub); worth(lits) > worth(best) {
 				best = lits
 			}
 		}
@@ -81,19 +86,27 @@ func required(re *syntax.Regexp) []literal {
 	return nil
 }
 
-// shortest is the length of the shortest literal: the longer, the fewer lines have one.
-func shortest(lits []literal) int {
+// worth is that of the literal that helps least: any text more than a run of a class, and the longer the better.
+func worth(lits []literal) int {
 	least := 0
 	for i, l := range lits {
-		if i == 0 || len(l.text) < least {
-			least = len(l.text)
+		w := 100 * len(l.text)
+		if l.set != nil {
+			w = min(l.run, 99)
+		}
+		if i == 0 || w < least {
+			least = w
 		}
 	}
 	return least
 }
 
 // A literal is text to look for. With fold, case does not count: then it is ASCII, and looked for by its rarest byte.
+// With set it is a run of any bytes of a class instead.
 type literal struct {
+	set *[256]bool
+	run int // bytes
+
 	text       []byte
 	fold       bool
 	rare       int  // the place of the rarest byte in text
@@ -123,6 +136,45 @@ func newLiteral(runes []rune, fold bool) []literal {
 	return []literal{l}
 }
 
+// newRun makes a literal of n characters of a class, given as ranges; nil if most bytes are in it. Of a character beyond
+// ASCII each byte counts, and all of them are taken to be in the class if one is.
+func newRun(ranges []rune, n int) []literal {
+	set, size := new([256]bool), 0
+	for i := 0; i+1 < len(ranges); i += 2 {
+		for r := ranges[i]; r <= min(ranges[i+1], 0xff); r++ {
+			set[r] = true
+		}
+		if ranges[i+1] >= utf8.RuneSelf {
+			for b := utf8.RuneSelf; b < len(set); b++ {
+				set[b] = true
+			}
+		}
+	}
+	for _, in := range set {
+		if in {
+			size++
+		}
+	}
+	if size > len(set)*3/4 {
+		return nil
+	}
+	return []literal{{set: set, run: n}}
+}
+
+// indexRun finds a run of the class: where its last byte would be is looked at first, so that most bytes are not.
+func (l *literal) indexRun(data []byte) int {
+	for last := l.run - 1; last < len(data); {
+		i := last
+		for ; i > last-l.run && l.set[data[i]]; i-- {
+		}
+		if i == last-l.run {
+			return i + 1
+		}
+		last = i + l.run
+	}
+	return -1
+}
+
 func longestASCII(runes []rune) string {
 	best, begin := "", 0
 	for i := 0; i <= len(runes); i++ {
@@ -149,6 +201,9 @@ func rarity(b byte) int {
 
 // index returns the first place of the literal in data, -1 if there is none.
 func (l *literal) index(data []byte) int {
+	if l.set != nil {
+		return l.indexRun(data)
+	}
 	if !l.fold {
 		return bytes.Index(data, l.text)
 	}

@@ -133,7 +133,7 @@ func TestGrepFollowsNoLink(t *testing.T) {
 
 // TestThePrefilterHidesNoMatch: with and without looking for literals first, the same lines match.
 func TestThePrefilterHidesNoMatch(t *testing.T) {
-	piece := rapid.SampledFrom([]string{"task", "Task", "K", "k", "\u212A", "s", "\u017F", "x", "é", "É", "(a|b)", "(foo|bar)+", "a*", "[xy]", ".", "(?:task){2}", "(?i:Ab)", "foo", "bar", "\\.", "^", "$", "\\b", "q?", "|"})
+	piece := rapid.SampledFrom([]string{"task", "Task", "K", "k", "\u212A", "s", "\u017F", "x", "é", "É", "(a|b)", "(foo|bar)+", "a*", "[xy]", ".", "(?:task){2}", "(?i:Ab)", "foo", "bar", "\\.", "^", "$", "\\b", "q?", "|", "[xyq]{3}", "\\w{4,}", "[^a]{2}", "[é-ü]+", "\\s{2,6}", "x{0,2}"})
 	word := rapid.SampledFrom([]string{"task", "TASK", "tas\u212A", "ta\u017Fk", "ab", "AB", "aB", "foo", "bar", "FOO", "x", "y", "k", "s", "é", "É", ".", " ", "\n", "\xff", "q"})
 	rapid.Check(t, func(t *rapid.T) {
 		pattern := strings.Join(rapid.SliceOfN(piece, 1, 5).Draw(t, "pattern"), "")
