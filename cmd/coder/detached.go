@@ -22,11 +22,9 @@ const lockPatience = shutdownTimeout + 5*time.Second
 // runDetached is coder serve as other commands start it: the key comes on stdin, what became of the start goes to
 // stdout, once, and the log to a file.
 func (s *serveCommand) runDetached(ctx context.Context) error {
-	var o offer
-	if err := json.NewDecoder(s.app.stdin).Decode(&o); err != nil {
-		return fmt.Errorf("reading what the client hands over: %w", err)
+	if err := s.take(s.app.stdin); err != nil {
+		return err
 	}
-	s.config.Key, s.config.BaseURL, s.keyless = o.Key, o.BaseURL, o.Keyless
 	h, closeLog, err := s.openDetached(ctx)
 	if err := s.say(h, err); err != nil {
 		return err

@@ -36,7 +36,7 @@ type world struct {
 func run(ctx context.Context, args []string, w world) int {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	a := &app{world: w, taken: make(chan struct{})}
+	a := &app{world: w, args: args, taken: make(chan struct{})}
 	go a.obey(ctx, cancel)
 	root := newRoot(a)
 	root.SetArgs(args)

@@ -10,6 +10,7 @@ import (
 // An app is one invocation of coder.
 type app struct {
 	world
+	args  []string
 	once  sync.Once
 	taken chan struct{} // closed when the command sees to signals itself
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -31,6 +33,7 @@ type serveCommand struct {
 	moveCorrupt  bool
 	detached     bool
 	keyless      bool // no model will be asked
+	keyFD        int  // the key comes from this file, not from the environment; 0: it does not
 	idle         bool // it ends when it is idle
 }
 
@@ -59,8 +62,11 @@ commands find it by themselves; pages and editors need the token, which coder st
 	f.BoolVar(&s.anywhere, "i-know", false, "allow an address that other machines can reach")
 	f.BoolVar(&s.moveCorrupt, "move-corrupt", false, "if the store is damaged, move it aside and begin a new one")
 	f.BoolVar(&s.detached, "detached", false, "take the key from stdin and log to a file")
-	if err := f.MarkHidden("detached"); err != nil {
-		panic(err) // the flag stands above
+	f.IntVar(&s.keyFD, "key-fd", 0, "take the key from this open file")
+	for _, name := range []string{"detached", "key-fd"} {
+		if err := f.MarkHidden(name); err != nil {
+			panic(err) // the flag stands above
+		}
 	}
 	return cmd
 }
@@ -69,8 +75,18 @@ func (s *serveCommand) run(ctx context.Context) error {
 	if s.detached {
 		return s.runDetached(ctx)
 	}
+	if s.keyFD > 0 {
+		if err := s.take(os.NewFile(uintptr(s.keyFD), "key")); err != nil {
+			return err
+		}
+	}
 	if err := s.check(); err != nil {
 		return err
+	}
+	if s.keyFD == 0 && s.config.Key != "" {
+		if err := s.scrub(); err != nil {
+			return err
+		}
 	}
 	log := slog.New(slog.NewTextHandler(s.app.stderr, nil))
 	h, err := s.open(ctx, log)
@@ -79,6 +95,20 @@ func (s *serveCommand) run(ctx context.Context) error {
 	}
 	fmt.Fprintf(s.app.stdout, "listening on http://%s\n", h.file.Addr)
 	return h.serve(ctx)
+}
+
+// take reads what a client, or we ourselves, hand over, and closes where it came from.
+func (s *serveCommand) take(from io.Reader) error {
+	var o offer
+	err := json.NewDecoder(from).Decode(&o)
+	if c, ok := from.(io.Closer); ok {
+		err = errors.Join(err, c.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("reading the key that is handed over: %w", err)
+	}
+	s.config.Key, s.config.BaseURL, s.keyless = o.Key, o.BaseURL, o.Keyless
+	return nil
 }
 
 // check refuses before anything is opened.
