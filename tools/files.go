@@ -161,7 +161,7 @@ func git(ctx context.Context, s session, dir string, args ...string) (out []byte
 	}
 	program, err := sandbox.LookPath(environ, name)
 	if err != nil {
-		return nil, false, nil //nolint:nilerr // no git is an answer here
+		return nil, false, nil // no git is an answer here
 	}
 	var b bytes.Buffer
 	done, err := sandbox.Run(ctx, sandbox.Command{

@@ -93,7 +93,7 @@ func (g *search) near(h fileMatches) ([]lineMatch, error) {
 	defer dir.close()
 	f, err := dir.open(h.path)
 	if err != nil {
-		return h.lines, nil //nolint:nilerr // it went away meanwhile: its matches stand alone
+		return h.lines, nil // it went away meanwhile: its matches stand alone
 	}
 	defer f.close()
 	r := bufio.NewReaderSize(fillReader{&f}, 64<<10)

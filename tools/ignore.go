@@ -2,6 +2,7 @@ package tools
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -100,8 +101,7 @@ func splitSegments(pattern string) ([]string, bool) {
 // decided is false when none does.
 func (f ignoreFile) ignored(path string, dir bool) (ignored, decided bool) {
 	name := path[strings.LastIndexByte(path, '/')+1:]
-	for i := len(f) - 1; i >= 0; i-- {
-		r := f[i]
+	for _, r := range slices.Backward(f) {
 		if r.dirOnly && !dir {
 			continue
 		}

@@ -171,8 +171,7 @@ func (p *place) explain(deed string, err error) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return err // the tools say more of it, see missing
 	}
-	var at *fs.PathError
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
 		err = at.Err
 	}
 	return fmt.Errorf("%s %s: %w", deed, p.shown, err)

@@ -45,7 +45,7 @@ type textLine struct{ indent, rest string }
 
 func splitIndents(text []byte) []textLine {
 	var lines []textLine
-	for _, l := range strings.Split(string(text), "\n") {
+	for l := range strings.SplitSeq(string(text), "\n") {
 		lines = append(lines, splitIndent(l))
 	}
 	return lines

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -65,8 +66,8 @@ func LookPath(env []string, name string) (string, error) {
 
 // Getenv returns the value of a variable in env, "" when it is not there. As for a program, the last one counts.
 func Getenv(env []string, name string) string {
-	for i := len(env) - 1; i >= 0; i-- {
-		k, v, _ := strings.Cut(env[i], "=")
+	for _, kv := range slices.Backward(env) {
+		k, v, _ := strings.Cut(kv, "=")
 		if k == name || runtime.GOOS == "windows" && strings.EqualFold(k, name) {
 			return v
 		}

@@ -1,0 +1,77 @@
+package tools_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/coder-agent/coder/agent/agenttest"
+	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/tools"
+)
+
+type object = map[string]any
+
+// TestAnAgentFindsReadsEditsAndTests runs every tool through a real agent, each as its own step: the guard of edit
+// lives from what the transcript says was seen.
+func TestAnAgentFindsReadsEditsAndTests(t *testing.T) {
+	steps := []struct {
+		tool string
+		args object
+		want string // what the model gets back holds
+	}{
+		{"glob", object{"pattern": "*.sh"}, "greet.sh"},
+		{"grep", object{"pattern": "helo"}, "greet.sh\n2:echo helo"},
+		{"edit", object{"path": "greet.sh", "old": "helo", "new": "hello"}, "error: greet.sh exists and has not been read in this session; read it first"},
+		{"read", object{"file_path": "greet.sh"}, "1:#!/bin/sh\n2:echo helo"},
+		{"edit", object{"path": "greet.sh", "old_string": "helo", "new_string": "hello"}, "edited greet.sh: 1 replacement, line 2"},
+		{"edit", object{"path": "greet.sh", "edits": []object{{"old": "echo", "new": "printf '%s\\n'"}}}, "edited greet.sh"},
+		{"bash", object{"command": "sh greet.sh; echo >> greet.sh"}, "hello"},
+		{"edit", object{"path": "greet.sh", "old": "hello", "new": "bye"}, "error: greet.sh has changed since you last saw it; read it again"},
+		{"write", object{"path": "out/notes.txt", "content": "done\n"}, "created out/notes.txt (1 line, 5 bytes)"},
+		{"read", object{}, `the argument "path" is missing`},
+		{"bash", object{"command": "seq 100000"}, "left out here; the whole, 100,000 lines"},
+	}
+	replies := make([]agenttest.Reply, 0, len(steps)+1)
+	for i, s := range steps {
+		replies = append(replies, agenttest.Call(agenttest.Use{ID: fmt.Sprint("call_", i), Tool: s.tool, Args: s.args}))
+	}
+	model := agenttest.NewModel(append(replies, agenttest.Say("fixed"))...)
+	opts := agenttest.Options(t, model, tools.All()...)
+	opts.Environ = []string{"PATH=" + os.Getenv("PATH")}
+	if err := os.WriteFile(filepath.Join(opts.Workdir, "greet.sh"), []byte("#!/bin/sh\necho helo\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	a := agenttest.Agent(t, agenttest.Open(t, t.TempDir(), opts), "fix")
+	sub, err := a.Subscribe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Close()
+	agenttest.Ask(t, a, "one", "fix the greeting")
+	agenttest.Finish(t, sub, "one")
+
+	messages, err := a.Messages(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var calls []chat.ToolCall
+	for _, p := range messages[len(messages)-1].Parts {
+		if c, ok := p.(chat.ToolCall); ok {
+			calls = append(calls, c)
+		}
+	}
+	if len(calls) != len(steps) {
+		t.Fatalf("%d calls have results, want %d", len(calls), len(steps))
+	}
+	for i, c := range calls {
+		if got := c.Result(); !strings.Contains(got, steps[i].want) {
+			t.Errorf("%s %s = %q, want %q in it", steps[i].tool, c.Input, got, steps[i].want)
+		}
+	}
+	if got, err := os.ReadFile(filepath.Join(opts.Workdir, "greet.sh")); err != nil || string(got) != "#!/bin/sh\nprintf '%s\\n' hello\n\n" {
+		t.Errorf("the file holds %q, %v", got, err)
+	}
+}
