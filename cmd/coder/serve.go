@@ -83,10 +83,8 @@ func (s *serveCommand) run(ctx context.Context) error {
 	if err := s.check(); err != nil {
 		return err
 	}
-	if s.keyFD == 0 && s.config.Key != "" {
-		if err := s.scrub(); err != nil {
-			return err
-		}
+	if canScrub && s.keyFD == 0 && s.config.Key != "" {
+		return s.scrub()
 	}
 	log := slog.New(slog.NewTextHandler(s.app.stderr, nil))
 	h, err := s.open(ctx, log)
