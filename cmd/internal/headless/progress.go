@@ -17,12 +17,14 @@ const (
 type progress struct {
 	Options
 	session string
-	mid     bool  // Out stands in the middle of a line
-	err     error // the first that writing the text gave
+	cut     string // why the response broke off, until it is known whether it is asked for again
+	mid     bool   // Out stands in the middle of a line
+	err     error  // the first that writing the text gave
 }
 
 // event prints one event. The text goes out only with withText.
 func (p *progress) event(e chat.Event, calls map[string]*call, withText bool) {
+	p.brokenOff(e)
 	switch e := e.(type) {
 	case chat.TextDelta:
 		if withText {
@@ -55,12 +57,26 @@ func (p *progress) event(e chat.Event, calls map[string]*call, withText bool) {
 	case chat.Retrying:
 		p.note("retrying in %s (%d of %d): %s", seconds(e.Wait), e.Attempt, e.Of, Line(e.Reason, errorWidth))
 	case chat.Interrupted:
+		p.breakLine()
 		if !e.Cancelled {
-			p.note("the answer was cut off (%s); asking again", Line(e.Reason, errorWidth))
+			p.cut = e.Reason
 		}
 	case chat.Steered:
 		p.note("steering: %s", Line(e.Text, summaryWidth))
 	}
+}
+
+// brokenOff tells that a response broke off, unless the next event says it with its own words.
+func (p *progress) brokenOff(next chat.Event) {
+	if p.cut == "" {
+		return
+	}
+	switch next.(type) {
+	case chat.Retrying, chat.TurnFinished:
+	default:
+		p.note("asking again: %s", Line(p.cut, errorWidth))
+	}
+	p.cut = ""
 }
 
 func (p *progress) decided(e chat.Decided, calls map[string]*call) {
@@ -166,6 +182,11 @@ func thousands(n int) string {
 	return fmt.Sprintf("%.2fM", float64(n)/1_000_000)
 }
 
-func seconds(d time.Duration) string { return d.Round(100 * time.Millisecond).String() }
+func seconds(d time.Duration) string {
+	if d < time.Second {
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(100 * time.Millisecond).String()
+}
 
 func title(name, summary string) string { return Line(name+" "+summary, summaryWidth) }
