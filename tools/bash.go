@@ -76,10 +76,11 @@ func bash(ctx context.Context, s session, a bashArgs) (agent.Result, error) {
 	}
 	limit := time.Duration(seconds(a.TimeoutS)) * time.Second
 	done, err := sandbox.Run(ctx, sandbox.Command{Argv: argv, Dir: dir, Env: commandEnv(environ), Stdout: &out, Timeout: limit})
-	if ctx.Err() != nil {
-		return agent.Result{}, fmt.Errorf("cancelled: %w", context.Cause(ctx))
-	}
 	if err != nil {
+		out.Discard()
+		if ctx.Err() != nil {
+			err = fmt.Errorf("cancelled: %w", context.Cause(ctx))
+		}
 		return agent.Result{}, err
 	}
 	x := out.Finish()

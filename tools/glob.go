@@ -43,19 +43,24 @@ func (a globArgs) Action() agent.Action {
 	return agent.Action{Summary: oneLine(summary), Reads: []string{dir}}
 }
 
-// split moves the fixed beginning of the pattern to the folder: what it leads to must be judged.
+// split moves the fixed beginning of the pattern to the folder: what it leads to must be judged. "./" before what is
+// left says that it begins in that folder, where a name alone would match at any depth.
 func (a globArgs) split() (dir, pattern string) {
-	fixed, pattern := doublestar.SplitPattern(filepath.ToSlash(a.Pattern))
-	if !strings.Contains(filepath.ToSlash(a.Pattern), "/") {
-		return orDot(a.Path), a.Pattern
+	given := filepath.ToSlash(a.Pattern)
+	if strings.HasSuffix(given, "/") {
+		given += "**"
 	}
-	if pattern == "" || path.Clean(fixed) == "." {
-		return orDot(a.Path), pattern
+	if !strings.Contains(given, "/") {
+		return orDot(a.Path), given
 	}
-	if path.IsAbs(fixed) || filepath.IsAbs(fixed) {
-		return fixed, "./" + pattern
+	fixed, rest := doublestar.SplitPattern(given)
+	switch {
+	case path.IsAbs(fixed) || filepath.IsAbs(fixed):
+		return fixed, "./" + rest
+	case path.Clean(fixed) == ".":
+		return orDot(a.Path), "./" + rest
 	}
-	return filepath.Join(orDot(a.Path), fixed), "./" + pattern // "./": a slash went with the beginning
+	return filepath.Join(orDot(a.Path), fixed), "./" + rest
 }
 
 // Glob returns the glob tool: finds files by name.

@@ -160,6 +160,8 @@ func TestGlob(t *testing.T) {
 		{"names at any depth", `{"pattern":"*.go"}`, "b/b_test.go\nb/b.go\na.go"},
 		{"the same with stars", `{"pattern":"**/*.go"}`, "b/b_test.go\nb/b.go\na.go"},
 		{"below a folder in the pattern", `{"pattern":"b/*.go"}`, "b/b_test.go\nb/b.go"},
+		{"only in the folder itself", `{"pattern":"./*.go"}`, "a.go"},
+		{"all below a folder", `{"pattern":"b/"}`, "b/b_test.go\nb/b.go"},
 		{"below a path", `{"pattern":"*_test.go","path":"b"}`, "b/b_test.go"},
 		{"alternatives", `{"pattern":"**/*.{md,mod}"}`, "doc.md"},
 		{"one file", `{"pattern":"b/b.go"}`, "b/b.go"},

@@ -108,7 +108,7 @@ func (o *Output) Finish() Excerpt {
 	x := Excerpt{Lines: o.rawNL, Bytes: o.raw}
 	if x.Cut = o.bytes > int64(o.MaxBytes) || lines > int64(o.MaxLines); !x.Cut {
 		x.Head = string(o.head)
-		o.discard()
+		o.Discard()
 		return x
 	}
 	head := firstLines(o.head[:min(len(o.head), o.MaxBytes*4/10)], o.MaxLines*4/10)
@@ -139,8 +139,8 @@ func (o *Output) closeFile() (string, error) {
 	return o.file.Name(), nil
 }
 
-// discard removes the file: all is in the excerpt.
-func (o *Output) discard() {
+// Discard removes the file: all is in the excerpt, or nobody wants it.
+func (o *Output) Discard() {
 	if o.file != nil {
 		o.file.Close()
 		_ = os.Remove(o.file.Name()) // an unneeded file at worst: the session's folder is cleared with it
