@@ -333,7 +333,7 @@ func (t *turn) receive(e chat.ToolCalled) []chat.Event {
 		}}
 	}
 	mode, workdir := t.terms()
-	j := judge(tool, chat.ToolCall{Name: e.ToolName, Input: e.Input}, mode, workdir)
+	j := judge(tool, chat.ToolCall{Name: e.ToolName, Input: e.Input}, mode, workdir, t.agent.scratch())
 	judged := chat.Judged{ToolCallID: e.ToolCallID, Verdict: string(j.verdict.Decision), Reason: j.verdict.Reason, Summary: j.summary}
 	switch j.verdict.Decision {
 	case permission.Allow:

@@ -58,10 +58,15 @@ func (a *CoderAgent) ScratchDir(_ context.Context) (string, error) {
 	if a == nil {
 		return "", ErrNoAgent
 	}
-	sum := sha256.Sum256([]byte(a.key)) // a name may not be a file name everywhere
-	dir := filepath.Join(a.host.dir, "scratch", hex.EncodeToString(sum[:8]))
+	dir := a.scratch()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("making the session's scratch folder: %w", err)
 	}
 	return dir, nil
+}
+
+// scratch is the path of the scratch folder, whether or not it is there, with links resolved as judge resolves paths.
+func (a *CoderAgent) scratch() string {
+	sum := sha256.Sum256([]byte(a.key)) // a name may not be a file name everywhere
+	return filepath.Join(a.host.scratch, hex.EncodeToString(sum[:8]))
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,12 +26,13 @@ const (
 
 // A Host keeps the agents of one data dir alive. There is one per data dir: it holds the lock of the dir.
 type Host struct {
-	opts  Options
-	dir   string
-	lock  *flock.Flock
-	store *store.Store
-	tools map[string]Tool
-	specs []chat.ToolSpec // of all tools, in their order
+	opts    Options
+	dir     string
+	scratch string // the folder of all sessions' scratch folders
+	lock    *flock.Flock
+	store   *store.Store
+	tools   map[string]Tool
+	specs   []chat.ToolSpec // of all tools, in their order
 
 	ctx    context.Context // done, with ErrShutdown, once the host closes
 	cancel context.CancelCauseFunc
@@ -71,7 +71,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Host, error) {
 }
 
 func open(ctx context.Context, dir string, lock *flock.Flock, opts Options) (*Host, error) {
-	h := &Host{opts: opts, dir: dir, lock: lock, tools: make(map[string]Tool), agents: make(map[string]*CoderAgent)}
+	h := &Host{opts: opts, dir: dir, scratch: resolve(dir, "scratch"), lock: lock, tools: make(map[string]Tool), agents: make(map[string]*CoderAgent)}
 	for _, tool := range opts.Tools {
 		spec, err := tool.spec()
 		if err != nil {
@@ -143,12 +143,21 @@ func (h *Host) Close() error {
 	return errors.Join(h.store.Close(), h.lock.Unlock())
 }
 
-var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._%-]{0,127}$`)
+// validName reports whether a name is one of 1 to 128 letters, digits and . _ % -, and begins with a letter or digit.
+func validName(name string) bool {
+	for i, c := range []byte(name) {
+		alnum := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+		if !alnum && (i == 0 || !strings.ContainsRune("._%-", rune(c))) {
+			return false
+		}
+	}
+	return name != "" && len(name) <= 128
+}
 
 // Agent returns the agent with the name: the same name, in whatever case, the same agent. It wakes up when it is first
 // used. A bad name is a *NameError.
 func (h *Host) Agent(_ context.Context, name string) (*CoderAgent, error) {
-	if !namePattern.MatchString(name) {
+	if !validName(name) {
 		return nil, &NameError{Name: name}
 	}
 	h.mu.Lock()

@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/coder-agent/coder/agent/chat"
@@ -19,19 +18,24 @@ type judgement struct {
 }
 
 // judge decides whether a call may run. Input that does not fit is denied: it cannot run anyway.
-func judge(tool Tool, c chat.ToolCall, mode permission.Mode, workdir string) judgement {
+// scratch is the session's own folder: what results name there may be read without asking.
+func judge(tool Tool, c chat.ToolCall, mode permission.Mode, workdir, scratch string) judgement {
 	action, err := tool.Action(c.Input)
 	if err != nil {
 		return judgement{permission.Verdict{Decision: permission.Deny, Reason: err.Error()}, c.Name}
 	}
 	call := permission.Call{Tool: c.Name, Effect: tool.Effect, Command: action.Command}
-	for _, path := range slices.Concat(action.Reads, action.Writes) {
-		if resolved := resolve(workdir, path); !inside(workdir, resolved) {
+	for _, path := range action.Reads {
+		if resolved := resolve(workdir, path); !inside(workdir, resolved) && !inside(scratch, resolved) {
 			call.Outside = append(call.Outside, resolved)
 		}
 	}
 	for _, path := range action.Writes {
-		if resolved := resolve(workdir, path); guarded(workdir, resolved) {
+		resolved := resolve(workdir, path)
+		if !inside(workdir, resolved) {
+			call.Outside = append(call.Outside, resolved)
+		}
+		if guarded(workdir, resolved) {
 			call.Guarded = append(call.Guarded, resolved)
 		}
 	}

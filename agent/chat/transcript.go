@@ -254,8 +254,8 @@ func decide(c *ToolCall, e Decided) {
 // find returns the index of the call's part in the last message, or -1.
 func (t *Transcript) find(callID string) int {
 	parts := t.messages[len(t.messages)-1].Parts
-	for i := len(parts) - 1; i >= 0; i-- {
-		if c, ok := parts[i].(ToolCall); ok && c.ID == callID {
+	for i, p := range slices.Backward(parts) {
+		if c, ok := p.(ToolCall); ok && c.ID == callID {
 			return i
 		}
 	}

@@ -51,7 +51,7 @@ func (s *stream) receive(ctx context.Context, x *exchange, a *answer) error {
 	a.generation, a.provider = x.header.Get("X-Generation-Id"), x.header.Get("X-Provider-Name")
 	for {
 		raw, err := events.RecvRaw()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = nil
 		} else if err == nil {
 			if err = a.take(raw); err == nil {

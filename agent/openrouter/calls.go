@@ -3,6 +3,7 @@ package openrouter
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -168,7 +169,7 @@ func broken(text string) string {
 	var value json.RawMessage
 	err := json.Unmarshal([]byte(text), &value)
 	end := len(text)
-	if syntax, ok := err.(*json.SyntaxError); ok {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		end = min(end, int(syntax.Offset))
 	}
 	return fmt.Sprintf("%v after %q", err, strings.ToValidUTF8(text[max(0, end-most):end], ""))

@@ -174,13 +174,13 @@ func (s *stream) run(ctx context.Context) error {
 		if !errors.As(err, &e) {
 			return err
 		}
-		next, ok := s.mend(e), true
-		wait := time.Duration(0)
+		next, wait := s.mend(e), time.Duration(0)
 		if next == "" {
-			next = e.Error()
-			if wait, ok = retry.after(e); !ok {
+			var again bool
+			if wait, again = retry.after(e); !again {
 				return err
 			}
+			next = e.Error()
 		}
 		if !s.emit(chat.Retrying{Attempt: retry.next(), Of: retry.most, Wait: wait, Reason: next}) {
 			return errStopped

@@ -66,7 +66,7 @@ func (e *events) Close() error { return e.closer.Close() }
 // line takes in one line of the source.
 func (e *events) line() {
 	line, err := e.source.ReadSlice('\n')
-	if err == bufio.ErrBufferFull {
+	if errors.Is(err, bufio.ErrBufferFull) {
 		line, err = e.longLine(line)
 	}
 	if e.first && len(line) > 0 {
@@ -74,7 +74,7 @@ func (e *events) line() {
 		line = bytes.TrimPrefix(line, []byte("\ufeff"))
 	}
 	switch {
-	case err == nil || err == io.EOF && len(line) > 0:
+	case err == nil || errors.Is(err, io.EOF) && len(line) > 0:
 		e.take(bytes.TrimRight(line, "\r\n"))
 	}
 	if err != nil && e.err == nil {
@@ -91,7 +91,7 @@ func (e *events) longLine(head []byte) ([]byte, error) {
 		if len(line) > e.most {
 			return nil, errTooLarge
 		}
-		if err != bufio.ErrBufferFull {
+		if !errors.Is(err, bufio.ErrBufferFull) {
 			return line, err
 		}
 	}
