@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -473,9 +474,7 @@ func TestClientsOwnTheTitleOnly(t *testing.T) {
 	}
 	set := func(key string, value any) error {
 		changed := map[string]any{}
-		for k, v := range doc {
-			changed[k] = v
-		}
+		maps.Copy(changed, doc)
 		changed[key] = value
 		raw, err := json.Marshal(changed)
 		if err != nil {

@@ -39,7 +39,7 @@ func BenchmarkStream(b *testing.B) {
 	ctx, cancel := context.WithCancel(b.Context())
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ctx, l) }()
-	ws, _, err := websocket.Dial(ctx, "ws://"+l.Addr().String()+"/agents/coder-agent/bench?_pk=a&token="+token, nil) //nolint:bodyclose // hijacked
+	ws, _, err := websocket.Dial(ctx, "ws://"+l.Addr().String()+"/agents/coder-agent/bench?_pk=a&token="+token, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

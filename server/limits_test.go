@@ -77,7 +77,7 @@ func (h *house) deaf(path string) {
 		}
 		return c, c.(*net.TCPConn).SetReadBuffer(4096)
 	}}
-	ws, _, err := websocket.Dial(h.t.Context(), "ws://"+h.addr+"/agents/coder-agent/"+path+"&token="+token, //nolint:bodyclose // hijacked
+	ws, _, err := websocket.Dial(h.t.Context(), "ws://"+h.addr+"/agents/coder-agent/"+path+"&token="+token,
 		&websocket.DialOptions{HTTPClient: &http.Client{Transport: tr}})
 	if err != nil {
 		h.t.Fatal(err)

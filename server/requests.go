@@ -87,8 +87,7 @@ func trailing(messages []chat.Message) []string {
 // decide hands the user's decision on. One that comes too late, or for a call that never was, is ignored.
 func (c *connection) decide(ctx context.Context, f wire.Approve) error {
 	err := c.agent.Decide(ctx, f.ToolCallID, agent.Decision{Approved: f.Approved, Reason: f.Reason, By: c.id})
-	var late *agent.NotWaitingError
-	if errors.As(err, &late) {
+	if _, ok := errors.AsType[*agent.NotWaitingError](err); ok {
 		return nil
 	}
 	return err

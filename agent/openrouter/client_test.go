@@ -133,7 +133,10 @@ func TestAConsumerMayStopAtAnyEvent(t *testing.T) {
 	}
 	c, s := serve(t, openroutertest.Response{Fault: "500"}, resp)
 	total := 0
-	for range c.Stream(t.Context(), chat.Request{Messages: []chat.Message{user("u", "x")}}) {
+	for _, err := range c.Stream(t.Context(), chat.Request{Messages: []chat.Message{user("u", "x")}}) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		total++
 	}
 	for stop := 1; stop <= total; stop++ {

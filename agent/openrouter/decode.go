@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -193,7 +194,7 @@ func quote(between [][]byte) {
 			b = append([]byte{'"'}, b...)
 		}
 		if i < len(between)-1 {
-			b = append(b[:len(b):len(b)], '"')
+			b = append(slices.Clip(b), '"')
 		}
 		between[i] = b
 	}

@@ -122,12 +122,10 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	}
 	e := c.failure(unreachable, "")
 	e.cause = err
-	var certificate *tls.CertificateVerificationError
-	if errors.As(err, &certificate) {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		e.kind = untrusted
 	}
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err // without "Post https://…"
 	}
 	e.Message = "cannot reach " + e.host + ": " + string(scrub([]byte(err.Error()), c.opts.Key))

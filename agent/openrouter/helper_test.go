@@ -115,8 +115,7 @@ func summary(events []chat.Event, err error) string {
 	flush()
 	if err != nil {
 		out = append(out, "error "+err.Error())
-		var e *Error
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[*Error](err); ok {
 			out = append(out, fmt.Sprintf("retryable %v, hint %q", e.Retryable(), e.Hint()))
 		}
 	}

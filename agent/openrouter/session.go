@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"container/list"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -172,7 +173,7 @@ func (v *conversation) encode(req chat.Request, openrouter, plain bool) ([]byte,
 		}
 	}
 	v.cut(n)
-	return v.encoded[:len(v.encoded):len(v.encoded)], nil
+	return slices.Clip(v.encoded), nil
 }
 
 // cut forgets the units from n on.

@@ -175,7 +175,7 @@ func (e *events) finish(err error) {
 	if e.open && complete(e.payload()) {
 		e.end()
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = errTruncated
 	}
 	if e.err == nil {

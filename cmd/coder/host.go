@@ -67,8 +67,7 @@ func (h *host) openAgents(ctx context.Context) (*agent.Host, error) {
 	}
 	opts.Logger, opts.Changed = h.log, h.noteChange
 	agents, err := agent.Open(ctx, s.config.DataDir, opts)
-	var damage *store.CorruptError
-	if errors.As(err, &damage) {
+	if damage, ok := errors.AsType[*store.CorruptError](err); ok {
 		if err := s.mend(damage); err != nil {
 			return nil, err
 		}

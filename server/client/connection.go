@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -90,9 +91,7 @@ var hostClient = &http.Client{Transport: &http.Transport{DisableKeepAlives: true
 
 func (s *Session) dial(ctx context.Context, a Address) (*websocket.Conn, error) {
 	query := url.Values{"_pk": {s.opts.ConnectionID}}
-	for name, values := range s.opts.Query {
-		query[name] = values
-	}
+	maps.Copy(query, s.opts.Query)
 	u := url.URL{Scheme: "ws", Host: a.Addr, Path: "/agents/coder-agent/" + s.opts.Name, RawQuery: query.Encode()}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
@@ -126,8 +125,7 @@ func (c *connection) read(ctx context.Context) error {
 			continue
 		}
 		frame, err := wire.Decode(data)
-		var unknown *wire.UnknownTypeError
-		if errors.As(err, &unknown) {
+		if _, ok := errors.AsType[*wire.UnknownTypeError](err); ok {
 			continue // a newer host may say more than we know
 		}
 		if err != nil {
@@ -281,8 +279,7 @@ func (s *Session) chunk(r wire.ChatResponse) error {
 		return nil
 	}
 	e, err := r.Event()
-	var unknown *chat.UnknownEventError
-	if errors.As(err, &unknown) {
+	if _, ok := errors.AsType[*chat.UnknownEventError](err); ok {
 		return nil
 	}
 	if err != nil {

@@ -69,8 +69,7 @@ func (s *Session) fatal(ctx context.Context, err error, failures int) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	var fatal *fatalError
-	if errors.As(err, &fatal) {
+	if fatal, ok := errors.AsType[*fatalError](err); ok {
 		return fatal.Err
 	}
 	if code := websocket.CloseStatus(err); code == websocket.StatusPolicyViolation || code >= 4000 && code < 5000 {
