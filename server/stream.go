@@ -40,7 +40,7 @@ func (c *connection) pump() {
 		case ctx.Err() == nil:
 			c.close(c.farewell(err))
 			return
-		case !c.runCommands(): // Next saw no update: all that came before the command has gone out
+		case !c.runCommands():
 			return
 		}
 	}
@@ -74,9 +74,11 @@ func (c *connection) wakePump() {
 	c.poke.Unlock()
 }
 
-// runCommands runs what was posted and reports whether the connection is still open.
+// runCommands runs what was posted and reports whether the connection is still open. A command may have been posted
+// after Next saw no update, together with one: so what was published goes out once more before each.
 func (c *connection) runCommands() bool {
 	c.poke.Lock()
+	over := c.poke.ctx // it has been cancelled: Next gives what is there and does not wait
 	c.poke.ctx, c.poke.cancel = context.WithCancel(c.server.life)
 	c.poke.Unlock()
 	for {
@@ -87,6 +89,9 @@ func (c *connection) runCommands() bool {
 		}
 		select {
 		case do := <-c.commands:
+			for u, err := c.sub.Next(over); err == nil; u, err = c.sub.Next(over) {
+				c.forward(u)
+			}
 			do()
 		default:
 			return c.server.life.Err() == nil
