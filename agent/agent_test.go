@@ -531,3 +531,52 @@ func TestDeleteRemovesASession(t *testing.T) {
 		t.Errorf("Busy = %d, %d after all is gone", turns, subs)
 	}
 }
+
+func TestACallDoesNotOvertakeOneThatWaits(t *testing.T) {
+	var acted atomic.Int32
+	model := agenttest.NewModel(agenttest.Call(use("c1", "ask", "x"), use("c2", "write", "y")), agenttest.Say("done"))
+	ask := agent.NewTool("ask", permission.Runs, "Ask.", func(context.Context, noteArgs) (agent.Result, error) {
+		if acted.Load() != 0 {
+			t.Error("the later call ran before the one that waited")
+		}
+		return agent.Result{Text: "ran"}, nil
+	})
+	opts := agenttest.Options(t, model, ask, write(&acted))
+	opts.Mode = permission.ModeEdit
+	a := agenttest.Agent(t, agenttest.Open(t, t.TempDir(), opts), "a")
+	sub := subscribe(t, a)
+	agenttest.Ask(t, a, "q1", "do it")
+	agenttest.Finish(t, sub, "q1")
+	if acted.Load() != 0 {
+		t.Error("the later call ran while the first waits")
+	}
+	if err := a.Decide(t.Context(), "c1", agent.Decision{Approved: true}); err != nil {
+		t.Fatal(err)
+	}
+	agenttest.Finish(t, sub, "")
+	if acted.Load() != 1 {
+		t.Errorf("the later call acted %d times after the approval, want once", acted.Load())
+	}
+}
+
+func TestATighterModeBindsWhatWaits(t *testing.T) {
+	var acted atomic.Int32
+	model := agenttest.NewModel(agenttest.Call(use("c1", "write", "y")), agenttest.Say("done"))
+	opts := agenttest.Options(t, model, write(&acted))
+	opts.Mode = permission.ModeAsk
+	a := agenttest.Agent(t, agenttest.Open(t, t.TempDir(), opts), "a")
+	sub := subscribe(t, a)
+	agenttest.Ask(t, a, "q1", "do it")
+	agenttest.Finish(t, sub, "q1")
+	if _, err := a.Call(t.Context(), "setMode", []json.RawMessage{[]byte(`"plan"`)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Decide(t.Context(), "c1", agent.Decision{Approved: true}); err != nil {
+		t.Fatal(err)
+	}
+	agenttest.Finish(t, sub, "")
+	m, err := a.Messages(t.Context())
+	if err != nil || acted.Load() != 0 || !strings.Contains(m[1].Parts[1].(chat.ToolCall).Error, "mode plan does not allow") {
+		t.Errorf("messages = %+v, %v, and the tool acted %d times; want it denied", m, err, acted.Load())
+	}
+}

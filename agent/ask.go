@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/coder-agent/coder/agent/chat"
-	"github.com/coder-agent/coder/agent/permission"
 	"github.com/coder-agent/coder/agent/store"
 )
 
@@ -52,6 +51,10 @@ func (t *turn) ask(ctx context.Context, cut bool) error {
 // beginStep closes what came before, opens a step and returns the request, all in one visit to the agent, so that a
 // prompt that steers is either in the request or in a later one.
 func (t *turn) beginStep(ctx context.Context, cut bool) (req chat.Request, err error) {
+	system, err := t.system()
+	if err != nil {
+		return req, err
+	}
 	err = t.agent.do(context.WithoutCancel(ctx), func(s *state) error {
 		var events []chat.Event
 		if cut {
@@ -63,13 +66,7 @@ func (t *turn) beginStep(ctx context.Context, cut bool) (req chat.Request, err e
 		if t.stepOpen {
 			events = append(events, chat.StepFinished{})
 		}
-		if s.system == "" && s.agent.host.opts.System != nil {
-			system, err := s.agent.host.opts.System(s.session.Workdir)
-			if err != nil {
-				return err
-			}
-			s.system = system
-		}
+		s.system = system
 		req = chat.Request{
 			Model: s.session.Model, Session: s.agent.key, System: s.system,
 			Tools: s.agent.host.specs, Messages: s.script.Snapshot(),
@@ -78,6 +75,19 @@ func (t *turn) beginStep(ctx context.Context, cut bool) (req chat.Request, err e
 		return s.record(t, store.Fast, append(events, chat.StepStarted{})...)
 	})
 	return req, err
+}
+
+// system returns the session's system prompt. It is made here and not on the agent's goroutine: it may read files.
+func (t *turn) system() (text string, err error) {
+	var workdir string
+	err = t.agent.do(context.WithoutCancel(t.ctx), func(s *state) error {
+		text, workdir = s.system, s.session.Workdir
+		return nil
+	})
+	if err != nil || text != "" || t.agent.host.opts.System == nil {
+		return text, err
+	}
+	return t.agent.host.opts.System(workdir)
 }
 
 // drain records what the model says as it comes. It returns the stream's own error and, apart from it, that of the
@@ -332,26 +342,18 @@ func (t *turn) receive(e chat.ToolCalled) []chat.Event {
 			ToolCallID: e.ToolCallID, ToolName: e.ToolName, Input: e.Input, ErrorText: err.Error(),
 		}}
 	}
-	mode, workdir := t.terms()
-	j := judge(tool, chat.ToolCall{Name: e.ToolName, Input: e.Input}, mode, workdir, t.agent.scratch())
-	judged := chat.Judged{ToolCallID: e.ToolCallID, Verdict: string(j.verdict.Decision), Reason: j.verdict.Reason, Summary: j.summary}
-	switch j.verdict.Decision {
-	case permission.Allow:
-		return []chat.Event{e}
-	case permission.Ask:
-		return []chat.Event{e, judged, chat.ApprovalAsked{ApprovalID: newID("ask"), ToolCallID: e.ToolCallID}}
-	}
-	return []chat.Event{e, judged, chat.ToolFailed{ToolCallID: e.ToolCallID, ErrorText: "denied: " + j.verdict.Reason}}
+	j := judge(tool, chat.ToolCall{Name: e.ToolName, Input: e.Input}, t.bounds())
+	return append([]chat.Event{e}, j.events(e.ToolCallID)...)
 }
 
-// terms are the session's mode and workdir as they are now.
-func (t *turn) terms() (mode permission.Mode, workdir string) {
+// bounds are the session's as they are now.
+func (t *turn) bounds() (b bounds) {
 	// An error would say that the host has closed; the zero mode then asks about everything.
 	_ = t.agent.do(context.WithoutCancel(t.ctx), func(s *state) error {
-		mode, workdir = permission.Mode(s.session.Mode), s.session.Workdir
+		b = s.bounds()
 		return nil
 	})
-	return mode, workdir
+	return b
 }
 
 func (h *Host) toolNames() string {

@@ -20,19 +20,14 @@ const interruptedCall = "interrupted: the tool had started and its result was lo
 // maxReads bounds how many reading calls of a step run at the same time.
 const maxReads = 8
 
-// runTools runs the calls of a step: reading ones that follow each other together, all others in order.
+// runTools runs the first of the calls of a step, or the reading ones with which it begins, together. The loop then
+// looks again: whatever a call has changed, the next is judged by.
 func (t *turn) runTools(ctx context.Context, calls []chat.ToolCall) error {
-	for len(calls) > 0 && ctx.Err() == nil {
-		n := 1
-		for t.reads(calls[0]) && n < len(calls) && t.reads(calls[n]) {
-			n++
-		}
-		if err := t.runGroup(ctx, calls[:n]); err != nil {
-			return err
-		}
-		calls = calls[n:]
+	n := 1
+	for t.reads(calls[0]) && n < len(calls) && t.reads(calls[n]) {
+		n++
 	}
-	return nil
+	return t.runGroup(ctx, calls[:n])
 }
 
 func (t *turn) reads(c chat.ToolCall) bool {
@@ -44,6 +39,7 @@ func (t *turn) runGroup(ctx context.Context, calls []chat.ToolCall) error {
 	var starts []chat.Event
 	var run []chat.ToolCall
 	durability := store.Fast
+	bounds := t.bounds()
 	for _, c := range calls {
 		tool, ok := t.agent.host.tools[c.Name]
 		switch {
@@ -54,14 +50,20 @@ func (t *turn) runGroup(ctx context.Context, calls []chat.ToolCall) error {
 			starts = append(starts, chat.ToolFailed{ToolCallID: c.ID, ErrorText: interruptedCall})
 			continue
 		}
-		if c.State == chat.ApprovalResponded {
+		if c.State == chat.ApprovalResponded || t.row.Continuation && !t.stepOpen {
 			// A client that joined with this stream does not know the call: AI SDK 6 ends in an error without this.
 			starts = append(starts, chat.ToolCalled{ToolCallID: c.ID, ToolName: c.Name, Input: c.Input})
+		}
+		// Judged again: the mode, or a link on the path, may have changed since the call came.
+		j := judge(tool, c, bounds)
+		if j.verdict.Decision == permission.Deny || j.verdict.Decision == permission.Ask && c.State != chat.ApprovalResponded {
+			starts = append(starts, j.events(c.ID)...)
+			continue
 		}
 		if !t.reads(c) {
 			durability = store.Safe
 		}
-		starts = append(starts, chat.ToolStarted{ToolCallID: c.ID, Summary: summary(tool, c)})
+		starts = append(starts, chat.ToolStarted{ToolCallID: c.ID, Summary: j.summary})
 		run = append(run, c)
 	}
 	if err := t.record(durability, starts...); err != nil {
@@ -73,14 +75,6 @@ func (t *turn) runGroup(ctx context.Context, calls []chat.ToolCall) error {
 		group.Go(func() error { return t.runCall(ctx, c) })
 	}
 	return group.Wait()
-}
-
-func summary(tool Tool, c chat.ToolCall) string {
-	action, err := tool.Action(c.Input)
-	if err != nil {
-		return ""
-	}
-	return clip(action.Summary)
 }
 
 // runCall runs one call and records its result, also when the turn was cancelled meanwhile.

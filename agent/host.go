@@ -28,7 +28,7 @@ const (
 type Host struct {
 	opts    Options
 	dir     string
-	scratch string // the folder of all sessions' scratch folders
+	private string // dir, absolute and with links resolved
 	lock    *flock.Flock
 	store   *store.Store
 	tools   map[string]Tool
@@ -71,7 +71,12 @@ func Open(ctx context.Context, dir string, opts Options) (*Host, error) {
 }
 
 func open(ctx context.Context, dir string, lock *flock.Flock, opts Options) (*Host, error) {
-	h := &Host{opts: opts, dir: dir, scratch: resolve(dir, "scratch"), lock: lock, tools: make(map[string]Tool), agents: make(map[string]*CoderAgent)}
+	private, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("agent: the data dir: %w", err)
+	}
+	private = resolve(private, ".")
+	h := &Host{opts: opts, dir: dir, private: private, lock: lock, tools: make(map[string]Tool), agents: make(map[string]*CoderAgent)}
 	for _, tool := range opts.Tools {
 		spec, err := tool.spec()
 		if err != nil {
@@ -83,7 +88,6 @@ func open(ctx context.Context, dir string, lock *flock.Flock, opts Options) (*Ho
 		h.tools[tool.Name] = tool
 		h.specs = append(h.specs, spec)
 	}
-	var err error
 	if h.store, err = store.Open(ctx, dir); err != nil {
 		return nil, err
 	}

@@ -17,29 +17,51 @@ type judgement struct {
 	summary string
 }
 
+// bounds are what a session's calls are judged by, as they are at the moment.
+type bounds struct {
+	mode    permission.Mode
+	workdir string
+	scratch string // the session's own folder: what results name there may be read without asking
+	private string // the data dir, which holds the token and all sessions: no tool has business there
+}
+
+func (s *state) bounds() bounds {
+	return bounds{
+		mode: permission.Mode(s.session.Mode), workdir: s.session.Workdir,
+		scratch: s.agent.scratch(), private: s.agent.host.private,
+	}
+}
+
 // judge decides whether a call may run. Input that does not fit is denied: it cannot run anyway.
-// scratch is the session's own folder: what results name there may be read without asking.
-func judge(tool Tool, c chat.ToolCall, mode permission.Mode, workdir, scratch string) judgement {
+func judge(tool Tool, c chat.ToolCall, b bounds) judgement {
 	action, err := tool.Action(c.Input)
 	if err != nil {
 		return judgement{permission.Verdict{Decision: permission.Deny, Reason: err.Error()}, c.Name}
 	}
 	call := permission.Call{Tool: c.Name, Effect: tool.Effect, Command: action.Command}
 	for _, path := range action.Reads {
-		if resolved := resolve(workdir, path); !inside(workdir, resolved) && !inside(scratch, resolved) {
+		resolved := resolve(b.workdir, path)
+		switch {
+		case inside(b.scratch, resolved):
+		case inside(b.private, resolved):
+			call.Private = append(call.Private, resolved)
+		case !inside(b.workdir, resolved):
 			call.Outside = append(call.Outside, resolved)
 		}
 	}
 	for _, path := range action.Writes {
-		resolved := resolve(workdir, path)
-		if !inside(workdir, resolved) {
+		resolved := resolve(b.workdir, path)
+		if inside(b.private, resolved) {
+			call.Private = append(call.Private, resolved)
+		}
+		if !inside(b.workdir, resolved) {
 			call.Outside = append(call.Outside, resolved)
 		}
-		if guarded(workdir, resolved) {
+		if guarded(b.workdir, resolved) {
 			call.Guarded = append(call.Guarded, resolved)
 		}
 	}
-	return judgement{mode.Judge(call), clip(action.Summary)}
+	return judgement{b.mode.Judge(call), clip(action.Summary)}
 }
 
 // clip makes a summary one line of at most 200 runes.
@@ -96,4 +118,16 @@ func guarded(workdir, path string) bool {
 		}
 	}
 	return false
+}
+
+// events are what a verdict adds to the call it is about: nothing for one that may run.
+func (j judgement) events(callID string) []chat.Event {
+	judged := chat.Judged{ToolCallID: callID, Verdict: string(j.verdict.Decision), Reason: j.verdict.Reason, Summary: j.summary}
+	switch j.verdict.Decision {
+	case permission.Allow:
+		return nil
+	case permission.Ask:
+		return []chat.Event{judged, chat.ApprovalAsked{ApprovalID: newID("ask"), ToolCallID: callID}}
+	}
+	return []chat.Event{judged, chat.ToolFailed{ToolCallID: callID, ErrorText: "denied: " + j.verdict.Reason}}
 }

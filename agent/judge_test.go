@@ -37,8 +37,9 @@ func TestJudgeFollowsLinksAndKnowsItsFolders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	workdir, scratch, out := filepath.Join(base, "work"), filepath.Join(base, "scratch"), filepath.Join(base, "out")
-	for _, dir := range []string{workdir, scratch, out, filepath.Join(workdir, "sub", ".git")} {
+	workdir, out := filepath.Join(base, "work"), filepath.Join(base, "out")
+	private := filepath.Join(workdir, "data") // as with a session in the home folder
+	for _, dir := range []string{workdir, private, out, filepath.Join(workdir, "sub", ".git")} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -63,8 +64,10 @@ func TestJudgeFollowsLinksAndKnowsItsFolders(t *testing.T) {
 		{"a folder whose name only begins alike", touchArgs{Write: workdir + "2/x"}, permission.Ask},
 		{"git's own files", touchArgs{Write: ".git/hooks/pre-commit"}, permission.Ask},
 		{"git's own files in another case, further down", touchArgs{Write: "sub/.GIT/config"}, permission.Ask},
-		{"reading what a result named", touchArgs{Read: filepath.Join(scratch, "log")}, permission.Allow},
-		{"writing there", touchArgs{Write: filepath.Join(scratch, "log")}, permission.Ask},
+		{"reading what a result named", touchArgs{Read: "data/scratch/s/log"}, permission.Allow},
+		{"writing there", touchArgs{Write: "data/scratch/s/log"}, permission.Deny},
+		{"reading what another session's result named", touchArgs{Read: "data/scratch/t/log"}, permission.Deny},
+		{"reading the token of the host", touchArgs{Read: "data/run/host.json"}, permission.Deny},
 		{"reading elsewhere", touchArgs{Read: "/etc/passwd"}, permission.Ask},
 	}
 	for _, tt := range tests {
@@ -73,7 +76,7 @@ func TestJudgeFollowsLinksAndKnowsItsFolders(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := judge(tool, chat.ToolCall{Name: "touch", Input: input}, permission.ModeAuto, workdir, scratch)
+			got := judge(tool, chat.ToolCall{Name: "touch", Input: input}, bounds{permission.ModeAuto, workdir, filepath.Join(private, "scratch", "s"), private})
 			if got.verdict.Decision != tt.want {
 				t.Errorf("judge(%s) = %+v, want %s", input, got.verdict, tt.want)
 			}

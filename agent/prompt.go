@@ -164,6 +164,9 @@ func (s *state) merge(incoming []chat.Message) (*chat.Transcript, func(*store.Tx
 	for _, c := range next.Waiting() {
 		next.Apply(chat.Decided{ToolCallID: c.ID, Reason: "the user sent a new prompt instead"})
 	}
+	for _, c := range next.Owed().Calls { // behind one that waited
+		next.Apply(chat.ToolFailed{ToolCallID: c.ID, ErrorText: "not run: the user sent a new prompt instead"})
+	}
 	for _, m := range incoming {
 		old, known := have[m.ID]
 		switch {

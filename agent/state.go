@@ -260,7 +260,7 @@ func (s *state) pending() []Pending {
 	for _, c := range s.script.Waiting() {
 		p := Pending{ToolCallID: c.ID, ToolName: c.Name, Input: c.Input}
 		if tool, ok := s.agent.host.tools[c.Name]; ok {
-			judged := judge(tool, c, permission.Mode(s.session.Mode), s.session.Workdir, s.agent.scratch())
+			judged := judge(tool, c, s.bounds())
 			p.Summary, p.Reason = judged.summary, judged.verdict.Reason
 		}
 		list = append(list, p)

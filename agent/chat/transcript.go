@@ -300,7 +300,7 @@ func (t *Transcript) Call(callID string) (ToolCall, bool) {
 
 // Owed is what the transcript lacks. Its zero value says that the turn is over.
 type Owed struct {
-	Calls     []ToolCall // to run, in the order of the model; those with Started may have acted before a crash
+	Calls     []ToolCall // to run, in the order of the model, up to the first that waits; those with Started may have acted before a crash
 	Approvals int        // calls that wait for a decision
 	Reply     bool       // the model must answer
 	Cut       bool       // with Reply: a response is open that nobody is streaming any more
@@ -327,7 +327,9 @@ func (t *Transcript) Owed() Owed {
 			calls++
 			switch p.State {
 			case InputAvailable, ApprovalResponded:
-				o.Calls = append(o.Calls, p)
+				if o.Approvals == 0 { // a call does not overtake one that waits
+					o.Calls = append(o.Calls, p)
+				}
 			case ApprovalRequested:
 				o.Approvals++
 			}

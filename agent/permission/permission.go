@@ -28,6 +28,7 @@ type Call struct {
 	Effect  Effect
 	Outside []string // paths the call names that are outside the workdir, resolved
 	Guarded []string // paths the call would write that decide what runs later, such as .git/hooks; resolved
+	Private []string // paths the call names that belong to coder itself, such as its token; resolved
 	Command string   // with Runs: the exact command
 }
 
@@ -81,6 +82,9 @@ func (m Mode) Tighter(n Mode) bool { return modes[m].rank <= modes[n].rank }
 
 // Judge decides on a call. An unknown mode asks about everything.
 func (m Mode) Judge(c Call) Verdict {
+	if len(c.Private) > 0 {
+		return Verdict{Deny, fmt.Sprintf("%s belongs to coder itself", c.Private[0])}
+	}
 	row, ok := modes[m]
 	if !ok {
 		return Verdict{Ask, fmt.Sprintf("the session has the unknown mode %q", m)}

@@ -29,7 +29,7 @@ func systemPrompt(environ []string) func(workdir string) (string, error) {
 		}
 	}
 	return func(workdir string) (string, error) {
-		instructions, err := readInstructions(filepath.Join(workdir, "AGENTS.md"))
+		instructions, err := readInstructions(workdir)
 		if err != nil {
 			return "", err
 		}
@@ -48,19 +48,30 @@ func systemPrompt(environ []string) func(workdir string) (string, error) {
 	}
 }
 
-// readInstructions reads the project's own instructions. No file, or one that is no text, gives none.
-func readInstructions(path string) (string, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-		return "", nil
-	}
+const instructionsFile = "AGENTS.md"
+
+// readInstructions reads the project's own instructions. It follows no link out of the folder and waits for no pipe: what
+// it passes over it names, for the model to tell. A file that is no text gives none.
+func readInstructions(workdir string) (string, error) {
+	root, err := os.OpenRoot(workdir)
 	if err != nil {
 		return "", fmt.Errorf("reading the project's instructions: %w", err)
 	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return "", err
+	defer root.Close()
+	info, err := root.Stat(instructionsFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	case err != nil:
+		return fmt.Sprintf("(%s was not read: %v)", instructionsFile, err), nil
+	case !info.Mode().IsRegular():
+		return fmt.Sprintf("(%s was not read: it is not a regular file)", instructionsFile), nil
 	}
+	f, err := root.Open(instructionsFile)
+	if err != nil {
+		return fmt.Sprintf("(%s was not read: %v)", instructionsFile, err), nil
+	}
+	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxInstructions+1))
 	if err != nil {
 		return "", fmt.Errorf("reading the project's instructions: %w", err)
