@@ -147,8 +147,8 @@ func (h *Host) Close() error {
 	return errors.Join(h.store.Close(), h.lock.Unlock())
 }
 
-// validName reports whether a name is one of 1 to 128 letters, digits and . _ % -, and begins with a letter or digit.
-func validName(name string) bool {
+// ValidName reports whether a name is one of 1 to 128 letters, digits and . _ % -, and begins with a letter or digit.
+func ValidName(name string) bool {
 	for i, c := range []byte(name) {
 		alnum := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 		if !alnum && (i == 0 || !strings.ContainsRune("._%-", rune(c))) {
@@ -161,7 +161,7 @@ func validName(name string) bool {
 // Agent returns the agent with the name: the same name, in whatever case, the same agent. It wakes up when it is first
 // used. A bad name is a *NameError.
 func (h *Host) Agent(_ context.Context, name string) (*CoderAgent, error) {
-	if !validName(name) {
+	if !ValidName(name) {
 		return nil, &NameError{Name: name}
 	}
 	h.mu.Lock()

@@ -112,11 +112,11 @@ func (a *CoderAgent) usage(ctx context.Context) (u chat.Usage, err error) {
 // Setup is the argument of the method "setup": what a client wants of a session before it prompts. Empty fields leave
 // things as they are.
 type Setup struct {
-	Workdir  string   `json:"workdir,omitempty"` // absolute; fixed once the transcript is not empty
+	Workdir  string   `json:"workdir,omitempty"` // absolute; fixed once the transcript is not empty; not a page's to choose
 	Mode     string   `json:"mode,omitempty"`    // a page may only tighten it
 	Model    string   `json:"model,omitempty"`
-	MaxSteps int      `json:"maxSteps,omitempty"`
-	Environ  []string `json:"environ,omitempty"` // for the commands, as KEY=value; kept in memory only
+	MaxSteps *int     `json:"maxSteps,omitempty"` // 0: the host's limit; nil: as it is; a page may not set it
+	Environ  []string `json:"environ,omitempty"`  // for the commands, as KEY=value; kept in memory only
 }
 
 // SetupResult is what "setup" answers.
@@ -140,6 +140,9 @@ func (a *CoderAgent) setup(ctx context.Context, want Setup) (any, error) {
 	err := a.do(ctx, func(s *state) error {
 		row := s.session
 		if dir != "" && dir != row.Workdir {
+			if callerFrom(ctx).Page {
+				return errors.New("a page may not choose the workdir: begin the session in a terminal")
+			}
 			if s.known && row.Workdir != "" && s.script.Len() > 0 {
 				return &WorkdirError{Session: a.name, Want: dir, Have: row.Workdir}
 			}
@@ -155,10 +158,12 @@ func (a *CoderAgent) setup(ctx context.Context, want Setup) (any, error) {
 		if want.Model != "" {
 			row.Model = want.Model
 		}
-		if want.MaxSteps < 0 {
-			return errors.New("maxSteps must not be negative")
+		if want.MaxSteps != nil {
+			if *want.MaxSteps < 0 || callerFrom(ctx).Page {
+				return errors.New("maxSteps must not be negative, and not be set by a page")
+			}
+			row.MaxSteps = *want.MaxSteps
 		}
-		row.MaxSteps = want.MaxSteps
 		result = SetupResult{
 			Name: row.Name, Workdir: row.Workdir, Mode: permission.Mode(row.Mode), Model: row.Model, Created: !s.known,
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/coder-agent/coder/agent/chat"
@@ -286,6 +287,9 @@ func (s *state) remove() error {
 	})
 	if err != nil {
 		return fmt.Errorf("deleting session %s: %w", s.agent.name, err)
+	}
+	if err := os.RemoveAll(s.agent.scratch()); err != nil {
+		return fmt.Errorf("deleting what session %s left behind: %w", s.agent.name, err)
 	}
 	return nil
 }

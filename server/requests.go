@@ -106,6 +106,11 @@ func (c *connection) setState(ctx context.Context, f wire.State) {
 
 // call runs an RPC method beside the frames that follow. Its answer comes after the updates it has caused.
 func (c *connection) call(ctx context.Context, f wire.Call) {
+	if ordered[f.Method] {
+		answer := c.result(ctx, f)
+		c.post(func() { c.send(answer) })
+		return
+	}
 	select {
 	case c.calls <- struct{}{}:
 	case <-c.done:
@@ -116,6 +121,12 @@ func (c *connection) call(ctx context.Context, f wire.Call) {
 		answer := c.result(ctx, f)
 		c.post(func() { c.send(answer) })
 	})
+}
+
+// ordered are the methods whose effects must come in the order of their frames: the last mode that was chosen holds.
+// They are short.
+var ordered = map[string]bool{
+	"setup": true, "setMode": true, "setModel": true, "decide": true, "steer": true, "cancel": true,
 }
 
 // setters are the agent's methods that change the state document at the client's will: a read-only connection may call

@@ -213,6 +213,8 @@ func (r *runCommand) chooseSession(ctx context.Context) error {
 		return &hintedError{fmt.Errorf("no session has worked in %s", r.folder), "start one without -c"}
 	case r.session == "":
 		r.session = newSessionName()
+	case !agent.ValidName(r.session):
+		return &usageError{Err: &agent.NameError{Name: r.session}, Command: "coder run"}
 	}
 	return nil
 }
@@ -220,7 +222,7 @@ func (r *runCommand) chooseSession(ctx context.Context) error {
 // open connects to the session and sets it up. A new session gets the mode that coder run has when nobody chose one.
 func (r *runCommand) open(ctx context.Context, conn *connector) (*client.Session, headless.Result, error) {
 	setup := agent.Setup{
-		Workdir: r.folder, Mode: string(r.config.Mode), MaxSteps: r.config.MaxSteps,
+		Workdir: r.folder, Mode: string(r.config.Mode), MaxSteps: &r.config.MaxSteps,
 		Environ: commandEnviron(r.app.environ(), r.config.PassEnv),
 	}
 	if r.config.origins["model"].From != "default" {
