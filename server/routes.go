@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"regexp"
 	"strings"
 
 	"github.com/coder-agent/coder/agent"
@@ -14,8 +13,6 @@ import (
 
 // kind is the only class of agents there is, in kebab case as URLs have it.
 const kind = "coder-agent"
-
-var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._%-]{0,127}$`)
 
 // serveHTTP guards and routes. Paths are split raw: a mux would redirect //agents//x and decode names, which the
 // protocol does not want.
@@ -80,7 +77,7 @@ func (s *Server) route(raw string) http.HandlerFunc {
 
 // agentRoute serves KIND/NAME and whatever follows, which is the agent's own business.
 func (s *Server) agentRoute(segments []string) http.HandlerFunc {
-	if segments[0] != kind || !namePattern.MatchString(segments[1]) {
+	if segments[0] != kind || !agent.ValidName(segments[1]) {
 		return func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusBadRequest, "Invalid request") }
 	}
 	name, last := segments[1], segments[len(segments)-1]
