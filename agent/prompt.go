@@ -30,7 +30,7 @@ func (a *CoderAgent) Prompt(ctx context.Context, p Prompt) error {
 		if s.session.Workdir == "" {
 			return &WorkdirError{Session: a.name}
 		}
-		row := store.Turn{ID: p.ID, Client: p.Client, MessageIDs: trailing(p.Messages), Prompt: users(p.Messages)}
+		row := store.Turn{ID: p.ID, Client: p.Client, MessageIDs: PromptIDs(p.Messages), Prompt: users(p.Messages)}
 		if s.turn != nil || len(s.queue) > 0 {
 			return s.enqueue(row, p.Messages)
 		}
@@ -38,8 +38,8 @@ func (a *CoderAgent) Prompt(ctx context.Context, p Prompt) error {
 	})
 }
 
-// trailing returns the ids of the last user messages in a row.
-func trailing(messages []chat.Message) []string {
+// PromptIDs returns the ids of the last user messages in a row: what the frames of a turn name as its prompt.
+func PromptIDs(messages []chat.Message) []string {
 	var ids []string
 	for _, m := range slices.Backward(messages) {
 		if m.Role != chat.User {

@@ -7,7 +7,6 @@ import (
 	"reflect"
 
 	"github.com/coder-agent/coder/agent"
-	"github.com/coder-agent/coder/agent/chat"
 	"github.com/coder-agent/coder/server/wire"
 )
 
@@ -57,7 +56,7 @@ func (c *connection) prompt(ctx context.Context, f wire.ChatRequest) {
 		return
 	}
 	refusal := wire.ChatResponse{
-		ID: f.ID, Body: explain(err), Done: true, Error: true, MessageIDs: trailing(f.Messages), Outcome: wire.Failed,
+		ID: f.ID, Body: explain(err), Done: true, Error: true, MessageIDs: agent.PromptIDs(f.Messages), Outcome: wire.Failed,
 	}
 	c.post(func() { c.send(refusal) })
 }
@@ -69,19 +68,6 @@ func explain(err error) string {
 		return err.Error() + "\n" + hinted.Hint()
 	}
 	return err.Error()
-}
-
-// trailing returns the ids of the user messages at the end.
-func trailing(messages []chat.Message) []string {
-	first := len(messages)
-	for first > 0 && messages[first-1].Role == chat.User {
-		first--
-	}
-	var ids []string
-	for _, m := range messages[first:] {
-		ids = append(ids, m.ID)
-	}
-	return ids
 }
 
 // decide hands the user's decision on. One that comes too late, or for a call that never was, is ignored.

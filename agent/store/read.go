@@ -10,7 +10,7 @@ import (
 	"github.com/coder-agent/coder/agent/chat"
 )
 
-const sessionColumns = "key, name, workdir, model, mode, title, status, steps, usage, messages, state, created, updated"
+const sessionColumns = "key, name, workdir, model, mode, title, status, steps, usage, messages, created, updated"
 
 // Session returns the session's row, or false.
 func (s *Store) Session(ctx context.Context, key string) (Session, bool, error) {
@@ -37,7 +37,7 @@ const turnColumns = "seq, id, status, continuation, client, messages, prompt, re
 // Turns returns the session's turns that are not done, in the order of their arrival.
 func (s *Store) Turns(ctx context.Context, key string) ([]Turn, error) {
 	return readRows(ctx, s, "reading the turns of "+key, scanTurn,
-		"SELECT "+turnColumns+" FROM turns WHERE status IN ('queued', 'open', 'parked') AND session = ? ORDER BY seq", key)
+		"SELECT "+turnColumns+" FROM turns WHERE status IN ('queued', 'open') AND session = ? ORDER BY seq", key)
 }
 
 // LastTurn returns the turn of the session that was done last, or false.
@@ -115,17 +115,16 @@ func first[T any](list []T, err error) (T, bool, error) {
 func scanSession(rows *sql.Rows) (Session, error) {
 	var s Session
 	var usage sql.RawBytes
-	var state []byte
 	var created, updated int64
 	err := rows.Scan(&s.Key, &s.Name, &s.Workdir, &s.Model, &s.Mode, &s.Title, &s.Status, &s.MaxSteps,
-		&usage, &s.Messages, &state, &created, &updated)
+		&usage, &s.Messages, &created, &updated)
 	if err != nil {
 		return Session{}, err
 	}
 	if err := json.Unmarshal(usage, &s.Usage); err != nil {
 		return Session{}, fmt.Errorf("the usage of session %s: %w", s.Key, err)
 	}
-	s.State, s.Created, s.Updated = state, fromNanos(created), fromNanos(updated)
+	s.Created, s.Updated = fromNanos(created), fromNanos(updated)
 	return s, nil
 }
 

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/coder-agent/coder/agent/chat"
@@ -18,8 +17,7 @@ type Session struct {
 	Status   string
 	MaxSteps int
 	Usage    chat.Usage
-	Messages int             // how many messages it has, for lists
-	State    json.RawMessage // the document shared with clients; nil when there is none
+	Messages int // how many messages it has, for lists
 	Created  time.Time
 	Updated  time.Time
 }
@@ -31,7 +29,6 @@ type TurnStatus string
 const (
 	TurnQueued TurnStatus = "queued" // waits for the turns before it
 	TurnOpen   TurnStatus = "open"   // runs, or ran when its host died
-	TurnParked TurnStatus = "parked" // waits for a decision
 	TurnDone   TurnStatus = "done"
 )
 

@@ -64,7 +64,7 @@ func TestSessionsComeBackWholeAndNewestFirst(t *testing.T) {
 	at := time.Date(2026, 3, 4, 5, 6, 7, 89, time.UTC)
 	fix := Session{
 		Name: "Fix 'it' 100%", Key: "fix 'it' 100%", Workdir: `C:\src\"x"`, Model: "m", Mode: "ask", Title: "<é>", Status: "idle",
-		MaxSteps: 7, Usage: chat.Usage{Input: 3, Output: 4, Cost: 0.25}, Messages: 2, State: []byte(`{"a":"<b>"}`), Created: at, Updated: at,
+		MaxSteps: 7, Usage: chat.Usage{Input: 3, Output: 4, Cost: 0.25}, Messages: 2, Created: at, Updated: at,
 	}
 	old := Session{Name: "old", Key: "old", Updated: at.Add(-time.Hour)}
 	write(t, s, Fast, func(tx *Tx) error { return errors.Join(tx.PutSession(old), tx.PutSession(Session{Key: fix.Key})) })
@@ -168,8 +168,8 @@ func TestTurns(t *testing.T) {
 	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	first := Turn{ID: "r1", Status: TurnOpen, Client: "c1", MessageIDs: []string{"m1", "m2"}}
 	second := Turn{ID: "r2", Status: TurnQueued, Continuation: true, Prompt: []chat.Message{user("m3", "<hi>")}}
-	third := Turn{ID: "r3", Status: TurnParked, Reason: chat.FinishApproval, Finished: at}
-	elsewhere := Turn{ID: "r1", Status: TurnParked}
+	third := Turn{ID: "r3", Status: TurnOpen, Reason: chat.FinishApproval, Finished: at}
+	elsewhere := Turn{ID: "r1", Status: TurnDone}
 	write(t, s, Safe, func(tx *Tx) error {
 		for _, turn := range []*Turn{&first, &second, &third} {
 			if added, err := tx.AddTurn("a", turn); !added || err != nil {
@@ -260,7 +260,7 @@ func TestSweep(t *testing.T) {
 	}
 	write(t, s, Fast, func(tx *Tx) error {
 		var errs []error
-		for _, id := range []string{"fresh", "late", "ancient", "open", "parked"} {
+		for _, id := range []string{"fresh", "late", "ancient", "open", "queued"} {
 			turn := Turn{ID: id, Status: TurnDone, Finished: finished[id]}
 			if turn.Finished.IsZero() {
 				turn.Status = TurnStatus(id)
@@ -271,7 +271,7 @@ func TestSweep(t *testing.T) {
 		return errors.Join(append(errs, tx.Sweep(now))...)
 	})
 	var rows, events []string
-	for _, id := range []string{"fresh", "late", "ancient", "open", "parked"} {
+	for _, id := range []string{"fresh", "late", "ancient", "open", "queued"} {
 		_, ok, err := s.Turn(t.Context(), "a", id)
 		if err != nil {
 			t.Fatal(err)
@@ -285,8 +285,8 @@ func TestSweep(t *testing.T) {
 			events = append(events, id)
 		}
 	}
-	want(t, "rows kept", rows, []string{"fresh", "late", "open", "parked"})
-	want(t, "events kept", events, []string{"fresh", "open", "parked"})
+	want(t, "rows kept", rows, []string{"fresh", "late", "open", "queued"})
+	want(t, "events kept", events, []string{"fresh", "open", "queued"})
 }
 
 func TestDeleteSessionLeavesNothingOfIt(t *testing.T) {

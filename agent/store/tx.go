@@ -44,10 +44,10 @@ func (tx *Tx) PutSession(s Session) error {
 		return tx.fail("storing session", s.Key, err)
 	}
 	_, err = tx.exec("storing session", s.Key, `
-		INSERT OR REPLACE INTO sessions (key, name, workdir, model, mode, title, status, steps, usage, messages, state, created, updated)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		INSERT OR REPLACE INTO sessions (key, name, workdir, model, mode, title, status, steps, usage, messages, created, updated)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		s.Key, s.Name, s.Workdir, s.Model, s.Mode, s.Title, s.Status, s.MaxSteps, string(usage), s.Messages,
-		blob(s.State), nanos(s.Created), nanos(s.Updated))
+		nanos(s.Created), nanos(s.Updated))
 	return err
 }
 

@@ -10,7 +10,6 @@ CREATE TABLE sessions (
     steps    INTEGER NOT NULL,    -- the step limit, 0 for none of its own
     usage    TEXT    NOT NULL,    -- JSON
     messages INTEGER NOT NULL,
-    state    BLOB,                -- JSON, the document shared with clients
     created  INTEGER NOT NULL,
     updated  INTEGER NOT NULL
 ) WITHOUT ROWID;
@@ -29,7 +28,7 @@ CREATE TABLE turns (
     seq          INTEGER PRIMARY KEY, -- order of arrival
     session      TEXT    NOT NULL,
     id           TEXT    NOT NULL,
-    status       TEXT    NOT NULL CHECK (status IN ('queued', 'open', 'parked', 'done')),
+    status       TEXT    NOT NULL CHECK (status IN ('queued', 'open', 'done')),
     continuation INTEGER NOT NULL,
     client       TEXT    NOT NULL,
     messages     TEXT,                -- JSON array of message ids
