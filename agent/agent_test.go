@@ -284,6 +284,17 @@ func TestAClosingHostLeavesItsTurnsToTheNext(t *testing.T) {
 }
 
 func TestACallThatHadStartedIsNotRepeatedBlindly(t *testing.T) {
+	for effect, told := range map[permission.Effect]string{
+		permission.Writes: "Look first at what it did",
+		permission.Runs:   "may still be running",
+	} {
+		t.Run(string(effect), func(t *testing.T) { interruptedCall(t, effect, told) })
+	}
+}
+
+// interruptedCall stops the host during a call with the effect; the next host's model must be told.
+func interruptedCall(t *testing.T, effect permission.Effect, told string) {
+	t.Helper()
 	dir := t.TempDir()
 	began := make(chan struct{}, 2)
 	stuck := func(effect permission.Effect) agent.Tool {
@@ -294,7 +305,7 @@ func TestACallThatHadStartedIsNotRepeatedBlindly(t *testing.T) {
 		})
 	}
 	model := agenttest.NewModel(agenttest.Call(use("c1", "stuck", "x")))
-	opts := agenttest.Options(t, model, stuck(permission.Writes))
+	opts := agenttest.Options(t, model, stuck(effect))
 	h, err := agent.Open(t.Context(), dir, opts)
 	if err != nil {
 		t.Fatal(err)
@@ -316,8 +327,8 @@ func TestACallThatHadStartedIsNotRepeatedBlindly(t *testing.T) {
 	}
 	requests := model.Requests()
 	call := requests[len(requests)-1].Messages[1].Parts[1].(chat.ToolCall)
-	if call.State != chat.OutputError || !strings.Contains(call.Error, "interrupted") {
-		t.Errorf("the call = %+v, want it answered as interrupted", call)
+	if call.State != chat.OutputError || !strings.HasPrefix(call.Error, "interrupted") || !strings.Contains(call.Error, told) {
+		t.Errorf("the call = %+v, want it answered as interrupted, with %q", call, told)
 	}
 }
 

@@ -14,8 +14,16 @@ import (
 	"github.com/coder-agent/coder/agent/store"
 )
 
-// interruptedCall answers a call that had started when the host stopped: it is never repeated blindly.
-const interruptedCall = "interrupted: the tool had started and its result was lost; check what it did before repeating it"
+// interrupted answers a call that had started when the host stopped: it is never repeated blindly. A command lives in
+// processes of its own, which the death of the host does not end.
+func (h *Host) interrupted(tool string) string {
+	const lost = "interrupted: coder stopped while this ran, and its result is lost. "
+	if h.tools[tool].Effect == permission.Runs {
+		return lost + "The command may still be running, or have done all or a part of its work. " +
+			"Look first: at its processes (ps), and at the files it changes. Only then decide whether to wait, to end it or to run it again."
+	}
+	return lost + "It may have done all or a part of its work. Look first at what it did; repeat only what is missing."
+}
 
 // maxReads bounds how many reading calls of a step run at the same time.
 const maxReads = 8
@@ -47,7 +55,7 @@ func (t *turn) runGroup(ctx context.Context, calls []chat.ToolCall) error {
 			starts = append(starts, chat.ToolFailed{ToolCallID: c.ID, ErrorText: "this version has no tool " + c.Name})
 			continue
 		case c.Started && !t.reads(c):
-			starts = append(starts, chat.ToolFailed{ToolCallID: c.ID, ErrorText: interruptedCall})
+			starts = append(starts, chat.ToolFailed{ToolCallID: c.ID, ErrorText: t.agent.host.interrupted(c.Name)})
 			continue
 		}
 		if c.State == chat.ApprovalResponded || t.row.Continuation && !t.stepOpen {

@@ -159,7 +159,7 @@ func (s *state) lastWords(t *turn, reason chat.FinishReason, cause error) []chat
 	}
 	if end.Reason != chat.FinishApproval {
 		for _, c := range append(s.script.Owed().Calls, s.script.Waiting()...) {
-			events = append(events, chat.ToolFailed{ToolCallID: c.ID, ErrorText: unfinished(c, end.Reason)})
+			events = append(events, chat.ToolFailed{ToolCallID: c.ID, ErrorText: s.unfinished(c, end.Reason)})
 		}
 	}
 	if end.Reason != chat.FinishCancelled && end.Reason != chat.FinishError && t.stepOpen {
@@ -169,10 +169,10 @@ func (s *state) lastWords(t *turn, reason chat.FinishReason, cause error) []chat
 }
 
 // unfinished is the result of a call that the end of its turn leaves without one.
-func unfinished(c chat.ToolCall, reason chat.FinishReason) string {
+func (s *state) unfinished(c chat.ToolCall, reason chat.FinishReason) string {
 	switch {
 	case c.Started:
-		return interruptedCall
+		return s.agent.host.interrupted(c.Name)
 	case reason == chat.FinishCancelled:
 		return "cancelled by the user before it ran"
 	}
