@@ -182,12 +182,19 @@ func (s *state) settleRow(ctx context.Context, row store.Session, environ []stri
 		return nil
 	}
 	s.session = row
-	if err := s.write(store.Fast, func(*store.Tx) error { return nil }); err != nil {
+	moved := old.Workdir != row.Workdir
+	err := s.write(store.Fast, func(tx *store.Tx) error {
+		if !moved {
+			return nil
+		}
+		return tx.DropSystem(s.agent.key)
+	})
+	if err != nil {
 		s.session = old
 		return fmt.Errorf("recording session %s: %w", s.agent.name, err)
 	}
-	if old.Workdir != row.Workdir {
-		s.system = ""
+	if moved {
+		s.system = nil
 	}
 	s.refresh("")
 	return nil

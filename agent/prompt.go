@@ -291,17 +291,25 @@ func (a *CoderAgent) Cancel(ctx context.Context, requestID string) error {
 	})
 }
 
-// Clear cancels all turns and empties the transcript.
+// Clear cancels all turns and empties the transcript. What it has cost stays, and so does a title that a client has set.
 func (a *CoderAgent) Clear(ctx context.Context) error {
 	return a.still(ctx, func(s *state) error {
 		old := s.session
 		s.session.Status, s.session.Messages = string(Idle), 0
-		err := s.write(store.Safe, func(tx *store.Tx) error { return tx.ClearMessages(a.key) })
+		if !s.session.Titled {
+			s.session.Title = "" // the next prompt gives it
+		}
+		err := s.write(store.Safe, func(tx *store.Tx) error {
+			if err := tx.ClearMessages(a.key); err != nil {
+				return err
+			}
+			return tx.DropSystem(a.key)
+		})
 		if err != nil {
 			s.session = old
 			return fmt.Errorf("clearing session %s: %w", a.name, err)
 		}
-		s.script, s.failed = chat.NewTranscript(nil), nil
+		s.script, s.failed, s.system = chat.NewTranscript(nil), nil, nil
 		clear(s.seen)
 		s.publish(Cleared{By: callerFrom(ctx).Connection})
 		s.refresh("")

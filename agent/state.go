@@ -24,7 +24,7 @@ type state struct {
 	failed  *Turn        // the last turn, if it ended in an error
 	seen    map[string]string
 	environ []string // of the client that spoke last; nil: the host's
-	system  string   // the system prompt, once it is known
+	system  *string  // the system prompt as it is on disk; nil before the first request
 	doc     []byte   // the state document that subscribers know
 	subs    map[*Subscription]struct{}
 	closing bool  // the host closes: no new work
@@ -48,6 +48,11 @@ func (a *CoderAgent) load(ctx context.Context) (*state, error) {
 		s.script = chat.NewTranscript(nil)
 		s.doc = s.document()
 		return s, nil
+	}
+	if text, ok, err := db.System(ctx, a.key); err != nil {
+		return nil, err
+	} else if ok {
+		s.system = &text
 	}
 	messages, err := db.Messages(ctx, a.key)
 	if err != nil {
@@ -330,10 +335,10 @@ func (a *CoderAgent) SetState(ctx context.Context, doc json.RawMessage) error {
 		if err := json.Unmarshal(want["title"], &title); err != nil || len(title) > 200 {
 			return &StateError{Key: "title"}
 		}
-		old := s.session.Title
-		s.session.Title = title
+		old := s.session
+		s.session.Title, s.session.Titled = title, title != ""
 		if err := s.write(store.Fast, func(*store.Tx) error { return nil }); err != nil {
-			s.session.Title = old
+			s.session = old
 			return errors.Join(errors.New("setting the title"), err)
 		}
 		s.refresh(callerFrom(ctx).Connection)

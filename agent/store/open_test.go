@@ -200,7 +200,7 @@ func TestOlderFilesCannotBeReadOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	var older *OlderError
-	if err := s.checkReadable(t.Context(), 2); !errors.As(err, &older) || hinted(older).Hint() == "" {
+	if err := s.checkReadable(t.Context(), len(migrations())+1); !errors.As(err, &older) || hinted(older).Hint() == "" {
 		t.Errorf("reading an older store: %v, want an *OlderError", err)
 	}
 	if err := s.Close(); err != nil {
@@ -224,19 +224,89 @@ func TestMigrationIsWholeOrNot(t *testing.T) {
 	if err := migrate(t.Context(), conn, Path(dir), scripts); err == nil {
 		t.Fatal("a broken script was no error")
 	}
-	if have, err := schemaVersion(t.Context(), conn, Path(dir)); have != 1 || err != nil {
-		t.Errorf("after a failed migration the schema is %d, %v; want 1", have, err)
+	if have, err := schemaVersion(t.Context(), conn, Path(dir)); have != len(migrations()) || err != nil {
+		t.Errorf("after a failed migration the schema is %d, %v; want %d", have, err, len(migrations()))
 	}
-	if err := migrate(t.Context(), conn, Path(dir), scripts[:2]); err != nil {
+	if err := migrate(t.Context(), conn, Path(dir), scripts[:len(scripts)-1]); err != nil {
 		t.Fatal(err)
 	}
 	var colour string
 	if err := conn.QueryRowContext(t.Context(), "SELECT colour FROM sessions").Scan(&colour); err != nil || colour != "red" {
 		t.Errorf("colour = %q, %v", colour, err)
 	}
-	if have, err := schemaVersion(t.Context(), conn, Path(dir)); have != 2 || err != nil {
-		t.Errorf("the schema is %d, %v; want 2", have, err)
+	if have, err := schemaVersion(t.Context(), conn, Path(dir)); have != len(scripts)-1 || err != nil {
+		t.Errorf("the schema is %d, %v; want %d", have, err, len(scripts)-1)
 	}
+}
+
+// TestAFileOfTheFirstVersionMigrates: what the first release has written is read, and goes on as if it had been written
+// today.
+func TestAFileOfTheFirstVersionMigrates(t *testing.T) {
+	dir := t.TempDir()
+	if err := createFile(Path(dir)); err != nil {
+		t.Fatal(err)
+	}
+	db, err := openDB(Path(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = migrate(t.Context(), conn, Path(dir), migrations()[:1])
+	for _, row := range []string{
+		`INSERT INTO sessions VALUES ('a', 'A', '/w', 'm/x', 'auto', 'first', 'idle', 7, '{"input":3}', 1, 1000, 2000)`,
+		`INSERT INTO messages VALUES ('a', 0, 'u1', '{"id":"u1","role":"user","parts":[{"type":"text","text":"hi"}]}', NULL)`,
+		`INSERT INTO turns VALUES (1, 'a', 'q1', 'open', 0, 'c', '["u1"]', NULL, '', '', 0)`,
+	} {
+		if err == nil {
+			_, err = conn.ExecContext(t.Context(), row)
+		}
+	}
+	if err := errors.Join(err, conn.Close(), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+
+	s := open(t, dir)
+	session, ok, err := s.Session(t.Context(), "a")
+	if err != nil || !ok || session.Name != "A" || session.Title != "first" || session.Titled || session.MaxSteps != 7 || session.Usage.Input != 3 {
+		t.Errorf("Session = %+v, %v, %v", session, ok, err)
+	}
+	if m, err := s.Messages(t.Context(), "a"); err != nil || len(m) != 1 || m[0].Text() != "hi" {
+		t.Errorf("Messages = %+v, %v", m, err)
+	}
+	if turns, err := s.Turns(t.Context(), "a"); err != nil || len(turns) != 1 || turns[0].ID != "q1" {
+		t.Errorf("Turns = %+v, %v", turns, err)
+	}
+	if text, ok, err := s.System(t.Context(), "a"); err != nil || ok {
+		t.Errorf("System = %q, %v, %v; want none yet", text, ok, err)
+	}
+	session.Titled = true
+	write(t, s, Safe, func(tx *Tx) error { return errors.Join(tx.PutSession(session), tx.PutSystem("a", "be brief")) })
+	if again, _, err := s.Session(t.Context(), "a"); err != nil || !again.Titled {
+		t.Errorf("after writing it Session = %+v, %v", again, err)
+	}
+}
+
+func TestTheSystemPromptGoesWithItsSession(t *testing.T) {
+	s := open(t, t.TempDir())
+	system := func(want string, wantOK bool) {
+		t.Helper()
+		if text, ok, err := s.System(t.Context(), "a"); err != nil || ok != wantOK || text != want {
+			t.Errorf("System = %q, %v, %v; want %q, %v", text, ok, err, want, wantOK)
+		}
+	}
+	write(t, s, Fast, openTurn("a"))
+	for _, text := range []string{"one", "", "two"} {
+		write(t, s, Fast, func(tx *Tx) error { return tx.PutSystem("a", text) })
+		system(text, true)
+	}
+	write(t, s, Fast, func(tx *Tx) error { return tx.DropSystem("a") })
+	system("", false)
+	write(t, s, Fast, func(tx *Tx) error { return tx.PutSystem("a", "three") })
+	write(t, s, Fast, func(tx *Tx) error { return tx.DeleteSession("a") })
+	system("", false)
 }
 
 func TestFilesAreForTheUserAlone(t *testing.T) {

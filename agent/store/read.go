@@ -10,7 +10,7 @@ import (
 	"github.com/coder-agent/coder/agent/chat"
 )
 
-const sessionColumns = "key, name, workdir, model, mode, title, status, steps, usage, messages, created, updated"
+const sessionColumns = "key, name, workdir, model, mode, title, titled, status, steps, usage, messages, created, updated"
 
 // Session returns the session's row, or false.
 func (s *Store) Session(ctx context.Context, key string) (Session, bool, error) {
@@ -22,6 +22,12 @@ func (s *Store) Session(ctx context.Context, key string) (Session, bool, error) 
 func (s *Store) Sessions(ctx context.Context) ([]Session, error) {
 	return readRows(ctx, s, "listing sessions", scanSession,
 		"SELECT "+sessionColumns+" FROM sessions ORDER BY updated DESC, key")
+}
+
+// System returns the session's system prompt, or false when it has none yet.
+func (s *Store) System(ctx context.Context, key string) (string, bool, error) {
+	scan := func(rows *sql.Rows) (text string, err error) { return text, rows.Scan(&text) }
+	return first(readRows(ctx, s, "reading the system prompt of "+key, scan, "SELECT text FROM systems WHERE session = ?", key))
 }
 
 // OpenSessions returns the keys of the sessions with a turn that is open or queued: those that a host must wake when it
@@ -116,7 +122,7 @@ func scanSession(rows *sql.Rows) (Session, error) {
 	var s Session
 	var usage sql.RawBytes
 	var created, updated int64
-	err := rows.Scan(&s.Key, &s.Name, &s.Workdir, &s.Model, &s.Mode, &s.Title, &s.Status, &s.MaxSteps,
+	err := rows.Scan(&s.Key, &s.Name, &s.Workdir, &s.Model, &s.Mode, &s.Title, &s.Titled, &s.Status, &s.MaxSteps,
 		&usage, &s.Messages, &created, &updated)
 	if err != nil {
 		return Session{}, err

@@ -14,6 +14,7 @@ type Session struct {
 	Model    string
 	Mode     string
 	Title    string
+	Titled   bool // a client has set the title
 	Status   string
 	MaxSteps int
 	Usage    chat.Usage

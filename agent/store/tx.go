@@ -44,9 +44,9 @@ func (tx *Tx) PutSession(s Session) error {
 		return tx.fail("storing session", s.Key, err)
 	}
 	_, err = tx.exec("storing session", s.Key, `
-		INSERT OR REPLACE INTO sessions (key, name, workdir, model, mode, title, status, steps, usage, messages, created, updated)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		s.Key, s.Name, s.Workdir, s.Model, s.Mode, s.Title, s.Status, s.MaxSteps, string(usage), s.Messages,
+		INSERT OR REPLACE INTO sessions (key, name, workdir, model, mode, title, titled, status, steps, usage, messages, created, updated)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		s.Key, s.Name, s.Workdir, s.Model, s.Mode, s.Title, s.Titled, s.Status, s.MaxSteps, string(usage), s.Messages,
 		nanos(s.Created), nanos(s.Updated))
 	return err
 }
@@ -57,6 +57,7 @@ func (tx *Tx) DeleteSession(key string) error {
 		"DELETE FROM events WHERE turn IN (SELECT seq FROM turns WHERE session = ?)",
 		"DELETE FROM turns WHERE session = ?",
 		"DELETE FROM messages WHERE session = ?",
+		"DELETE FROM systems WHERE session = ?",
 		"DELETE FROM sessions WHERE key = ?",
 	} {
 		if _, err := tx.exec("deleting session", key, query, key); err != nil {
@@ -64,6 +65,18 @@ func (tx *Tx) DeleteSession(key string) error {
 		}
 	}
 	return nil
+}
+
+// PutSystem keeps the session's system prompt, in place of what it had.
+func (tx *Tx) PutSystem(key, text string) error {
+	_, err := tx.exec("storing the system prompt of", key, "INSERT OR REPLACE INTO systems (session, text) VALUES (?, ?)", key, text)
+	return err
+}
+
+// DropSystem forgets the session's system prompt.
+func (tx *Tx) DropSystem(key string) error {
+	_, err := tx.exec("dropping the system prompt of", key, "DELETE FROM systems WHERE session = ?", key)
+	return err
 }
 
 // PutMessage writes the message at a position of the session, new or not. ToolCall.Started is not kept: the open turn's

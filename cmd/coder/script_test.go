@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -102,9 +103,10 @@ type modelKey struct{}
 //	model reached            waits until each held answer was asked for
 //	model release            lets them go on
 //	model used               fails if an answer was not asked for
+//	model extended           fails unless each request repeats the one before, byte for byte, and adds to it
 func modelCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: model FILE | hold CHUNK FILE | add FILE | reached | release | used")
+		ts.Fatalf("usage: model FILE | hold CHUNK FILE | add FILE | reached | release | used | extended")
 	}
 	m := ts.Value(modelKey{}).(*scripted)
 	switch args[0] {
@@ -120,6 +122,8 @@ func modelCmd(ts *testscript.TestScript, neg bool, args []string) {
 		if n := m.server.Left(); n > 0 {
 			ts.Fatalf("%d answers of the script were not asked for", n)
 		}
+	case "extended":
+		ts.Check(m.extended())
 	case "add":
 		m.server.Add(load(ts, args[1])...)
 	case "hold":
@@ -144,6 +148,21 @@ func (m *scripted) hold(chunk int, script []openroutertest.Response) []openroute
 		script[i].Gate = gate
 	}
 	return script
+}
+
+// extended compares the requests as they came. What closes a request's list of messages is the only thing it may drop.
+func (m *scripted) extended() error {
+	requests := m.server.Requests()
+	if len(requests) < 2 {
+		return fmt.Errorf("%d requests came: nothing to compare", len(requests))
+	}
+	for i, r := range requests[1:] {
+		before := bytes.TrimSuffix(requests[i].Body, []byte("]}"))
+		if !bytes.HasPrefix(r.Body, before) || len(r.Body) <= len(requests[i].Body) {
+			return fmt.Errorf("request %d does not extend the one before:\n%s\n%s", i+1, requests[i].Body, r.Body)
+		}
+	}
+	return nil
 }
 
 func (m *scripted) start(ts *testscript.TestScript, script []openroutertest.Response) {
