@@ -200,6 +200,8 @@ func TestTheStepLimitEndsATurn(t *testing.T) {
 
 type flaky struct{ retry bool }
 
+func (flaky) Spent() chat.Usage { return chat.Usage{Input: 3, Cost: 0.5} }
+
 func (flaky) Error() string     { return "the line broke" }
 func (f flaky) Retryable() bool { return f.retry }
 func (flaky) Hint() string      { return "try later" }
@@ -210,8 +212,8 @@ func TestAResponseThatBreaksOffIsAskedForAgain(t *testing.T) {
 	sub := subscribe(t, a)
 	agenttest.Ask(t, a, "q1", "talk")
 	events := agenttest.Finish(t, sub, "q1")
-	if end := events[len(events)-1].(chat.TurnFinished); end.Reason != chat.FinishStop {
-		t.Errorf("the turn ended with %+v", end)
+	if end := events[len(events)-1].(chat.TurnFinished); end.Reason != chat.FinishStop || end.Usage.Input != 13 || end.Usage.Cost != 0.501 {
+		t.Errorf("the turn ended with %+v, want the usage of both responses", end)
 	}
 	if got := types(events); !strings.Contains(got, "coder-interrupted coder-retrying") {
 		t.Errorf("events %s: want the interruption and the retry told", got)
@@ -229,7 +231,7 @@ func TestAnErrorEndsTheTurnWithItsHint(t *testing.T) {
 	agenttest.Ask(t, a, "q1", "talk")
 	events := agenttest.Finish(t, sub, "q1")
 	end := events[len(events)-1].(chat.TurnFinished)
-	if end.Reason != chat.FinishError || end.Error != "the line broke" || end.Hint != "try later" {
+	if end.Reason != chat.FinishError || end.Error != "the line broke" || end.Hint != "try later" || end.Usage.Cost != 0.5 {
 		t.Errorf("the turn ended with %+v", end)
 	}
 	again := subscribe(t, a)

@@ -43,10 +43,20 @@ func (t *turn) ask(ctx context.Context, cut bool) error {
 		t.cuts = 0
 		return nil
 	}
+	used := spent(streamErr)
 	if context.Cause(t.ctx) != nil {
 		streamErr = context.Cause(t.ctx)
 	}
-	return t.cutOff(ctx, &w, streamErr)
+	return t.cutOff(ctx, &w, streamErr, used)
+}
+
+// spent is what a response that failed cost, if its error knows.
+func spent(err error) chat.Usage {
+	var bill interface{ Spent() chat.Usage }
+	if errors.As(err, &bill) {
+		return bill.Spent()
+	}
+	return chat.Usage{}
 }
 
 // beginStep closes what came before, opens a step and returns the request, all in one visit to the agent, so that a
@@ -136,13 +146,13 @@ func (t *turn) drain(in *intake, w *writer) (streamErr, err error) {
 	}
 }
 
-// cutOff records that the open response broke off, and whether it is asked for again.
-func (t *turn) cutOff(ctx context.Context, w *writer, cause error) error {
+// cutOff records that the open response broke off and what it cost, and whether it is asked for again.
+func (t *turn) cutOff(ctx context.Context, w *writer, cause error, used chat.Usage) error {
 	cancelled := errors.Is(context.Cause(t.ctx), errCancelled)
 	if errors.Is(cause, ErrShutdown) {
 		return cause // left as it is: the next host finds the step open
 	}
-	if err := t.record(store.Fast, w.cut(cause, cancelled)...); err != nil {
+	if err := t.record(store.Fast, w.cut(cause, cancelled, used)...); err != nil {
 		return err
 	}
 	var retryable interface{ Retryable() bool }
@@ -329,7 +339,7 @@ func (w *writer) complete(callID string) {
 
 // cut returns the events that end a response which broke off. Text that a user stopped stays open, as in the Agents
 // SDK; calls whose arguments never came are over.
-func (w *writer) cut(cause error, cancelled bool) []chat.Event {
+func (w *writer) cut(cause error, cancelled bool, used chat.Usage) []chat.Event {
 	var out []chat.Event
 	if !cancelled {
 		out = w.open(out, 0)
@@ -337,7 +347,7 @@ func (w *writer) cut(cause error, cancelled bool) []chat.Event {
 	for _, in := range w.inputs {
 		out = append(out, w.turn.broken(in.ToolCallID, in.ToolName))
 	}
-	return append(out, chat.Interrupted{Reason: cause.Error(), Cancelled: cancelled})
+	return append(out, chat.Interrupted{Reason: cause.Error(), Cancelled: cancelled, Usage: used})
 }
 
 // broken ends a call whose arguments will never be complete.

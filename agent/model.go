@@ -11,7 +11,7 @@ import (
 // then TextDelta and ReasoningDelta (without IDs), ToolInputStarted and ToolInputDelta, and when the response is
 // complete each of its calls as ToolCalled or ToolInputFailed, and last Answered. The error, if any, is the last
 // element: no Answered comes with it. An error whose chain has Retryable() true says that the same request may succeed
-// when it is sent again. Call ids are not those of any call in req.Messages, and each is used once.
+// when it is sent again; one with Spent() chat.Usage says what the failed response cost. Call ids are not those of any call in req.Messages, and each is used once.
 type Model interface {
 	Stream(ctx context.Context, req chat.Request) iter.Seq2[chat.Event, error]
 }

@@ -151,7 +151,7 @@ var every = []chat.Event{
 	chat.StepFinished{},
 	chat.Answered{Model: "m", Served: "s", Provider: "p", Generation: "g", Reason: chat.ModelStop, Usage: chat.Usage{Input: 1, Output: 2, Cached: 3, CacheWrite: 4, Reasoning: 5, Cost: 0.25}, Details: json.RawMessage(`[]`)},
 	chat.Interrupted{Reason: "r", Cancelled: true},
-	chat.Retrying{Attempt: 2, Of: 4, Wait: time.Second, Reason: "r"},
+	chat.Retrying{Attempt: 2, Of: 4, Wait: time.Second, Reason: "r", Usage: chat.Usage{Input: 1, Cost: 0.5}},
 	chat.Judged{ToolCallID: "c", Verdict: "ask", Reason: "r", Summary: "s"},
 	chat.Decided{ToolCallID: "c", Approved: true, Reason: "r", By: "b"},
 	chat.ToolStarted{ToolCallID: "c", Summary: "s"},

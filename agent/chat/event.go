@@ -109,13 +109,15 @@ type (
 	Interrupted struct {
 		Reason    string `json:"reason"`
 		Cancelled bool   `json:"cancelled,omitempty"`
+		Usage     Usage  `json:"usage,omitzero"` // what the provider bills for it all the same
 	}
 	// Retrying says that the request failed and is sent again after Wait.
 	Retrying struct {
 		Attempt int           `json:"attempt"` // the attempt that comes next, from 2
 		Of      int           `json:"of"`
 		Wait    time.Duration `json:"waitNs"`
-		Reason  string        `json:"reason"` // what failed, for people
+		Reason  string        `json:"reason"`         // what failed, for people
+		Usage   Usage         `json:"usage,omitzero"` // what the failed request cost
 	}
 	// Judged is the policy's verdict on a call, recorded when it is not plain "allow".
 	Judged struct {

@@ -52,7 +52,7 @@ type Step struct {
 	Model   string          `json:"model,omitempty"`   // the model id that was asked for
 	Served  string          `json:"served,omitempty"`  // the model that answered, as the provider names it
 	Reason  ModelFinish     `json:"reason,omitempty"`  // why the response ended
-	Usage   Usage           `json:"usage,omitzero"`    // tokens and cost of this response
+	Usage   Usage           `json:"usage,omitzero"`    // tokens and cost of this response and of failed attempts at it
 	Details json.RawMessage `json:"details,omitempty"` // merged reasoning_details, sent back on later requests
 }
 

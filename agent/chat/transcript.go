@@ -125,7 +125,9 @@ func (t *Transcript) Apply(e Event) {
 			status = StepInterrupted
 			t.closeParts()
 		}
-		t.endStep(Step{Status: status})
+		t.endStep(Step{Status: status, Usage: e.Usage})
+	case Retrying:
+		t.spend(e.Usage)
 	case TurnFinished:
 		t.finish()
 	default:
@@ -184,12 +186,22 @@ func (t *Transcript) closeParts() {
 	}
 }
 
+// endStep settles the open step. What failed attempts at it have cost is a part of its usage.
 func (t *Transcript) endStep(s Step) {
 	m := t.last()
 	if n := len(m.Steps); n > 0 && m.Steps[n-1].Status == StepOpen {
+		s.Usage = s.Usage.Add(m.Steps[n-1].Usage)
 		m.Steps[n-1] = s
 	}
 	clear(t.parts)
+}
+
+// spend adds what a failed attempt at the open step has cost.
+func (t *Transcript) spend(u Usage) {
+	m := t.last()
+	if n := len(m.Steps); n > 0 && m.Steps[n-1].Status == StepOpen {
+		m.Steps[n-1].Usage = m.Steps[n-1].Usage.Add(u)
+	}
 }
 
 // finish settles the turn's message. One that holds nothing, because the model never answered, goes.

@@ -32,8 +32,8 @@ func (s *stream) attempt(ctx context.Context) error {
 	var e *Error
 	if quiet.Load() && err != nil && !errors.As(err, &e) && errors.Is(context.Cause(ctx), errSilent) {
 		e = c.failure(silent, c.base.Host+" sent nothing for "+x.limit.String())
-		e.Generation, e.cause = a.generation, errSilent
-		return e
+		e.cause = errSilent
+		return usageOf(e, a)
 	}
 	return err
 }

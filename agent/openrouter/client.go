@@ -182,7 +182,7 @@ func (s *stream) run(ctx context.Context) error {
 			}
 			next = e.Error()
 		}
-		if !s.emit(chat.Retrying{Attempt: retry.next(), Of: retry.most, Wait: wait, Reason: next}) {
+		if !s.emit(chat.Retrying{Attempt: retry.next(), Of: retry.most, Wait: wait, Reason: next, Usage: e.Usage}) {
 			return errStopped
 		}
 		if err := s.client.opts.Sleep(ctx, wait); err != nil {

@@ -65,6 +65,9 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.cause }
 
+// Spent returns what the provider bills for the response although it failed.
+func (e *Error) Spent() chat.Usage { return e.Usage }
+
 // Retryable reports whether the same request may succeed when it is sent again.
 func (e *Error) Retryable() bool {
 	if e.RetryAfter > longestAsked {

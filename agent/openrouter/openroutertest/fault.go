@@ -121,6 +121,9 @@ func (p *player) fail(fault string) bool {
 		c.Error.Metadata.Type = "provider_unavailable"
 		empty, finish := "", "error"
 		c.Choices = []wireChoice{{Delta: wireDelta{Role: "assistant", Content: &empty}, Finish: &finish}}
+		if p.resp.Usage != nil || p.resp.Cost > 0 { // some providers bill what they broke off
+			c.Usage = p.usage()
+		}
 		p.raw(frame(c))
 	case "error-event":
 		p.raw([]byte("event: error\n"))
