@@ -82,7 +82,7 @@ func (t *turn) beginStep(ctx context.Context, cut bool) (req chat.Request, err e
 		}
 		req = chat.Request{
 			Model: s.session.Model, Session: s.agent.key, System: *s.system,
-			Tools: s.agent.host.specs, Messages: s.script.Snapshot(),
+			Tools: s.agent.host.specs, Messages: s.script.Said(),
 		}
 		t.stepOpen = true
 		return s.record(t, store.Fast, append(events, chat.StepStarted{})...)

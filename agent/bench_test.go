@@ -2,7 +2,9 @@ package agent_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/agenttest"
 	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/store"
 )
 
 // BenchmarkDelta is the cost of one delta from the model to a subscriber: gathered, committed, applied, published.
@@ -53,6 +56,68 @@ func BenchmarkTurn(b *testing.B) {
 		model.Add(agenttest.Call(use("r"+id, "look", "a")), agenttest.Call(use("w"+id, "write", "a")), agenttest.Say("done"))
 		agenttest.Ask(b, a, id, "go")
 		agenttest.Finish(b, sub, id)
+	}
+}
+
+// echo is a model that keeps nothing of its requests.
+type echo struct{}
+
+func (echo) Stream(context.Context, chat.Request) iter.Seq2[chat.Event, error] {
+	return func(yield func(chat.Event, error) bool) {
+		_ = yield(chat.TextDelta{Delta: "an answer"}, nil) && yield(chat.Answered{Reason: chat.ModelStop}, nil)
+	}
+}
+
+// BenchmarkLongSession is a turn of text in a session that has so many messages: it must not cost more in a long one.
+func BenchmarkLongSession(b *testing.B) {
+	for _, messages := range []int{10, 400, 4000} {
+		b.Run(fmt.Sprint(messages), func(b *testing.B) {
+			dir := b.TempDir()
+			fill(b, dir, messages)
+			a := agenttest.Agent(b, agenttest.Open(b, dir, agenttest.Options(b, echo{})), "a")
+			sub, err := a.Subscribe(b.Context())
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer sub.Close()
+			i := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				i++
+				id := fmt.Sprint("bench", i)
+				agenttest.Ask(b, a, id, "go")
+				agenttest.Finish(b, sub, id)
+			}
+		})
+	}
+}
+
+// fill stores a session of so many messages, questions and answers.
+func fill(b *testing.B, dir string, messages int) {
+	b.Helper()
+	db, err := store.Open(b.Context(), dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	err = db.Write(b.Context(), store.Fast, func(tx *store.Tx) error {
+		row := store.Session{Name: "a", Key: "a", Workdir: b.TempDir(), Mode: "auto", Title: "long", Status: "idle", Messages: messages}
+		if err := tx.PutSession(row); err != nil {
+			return err
+		}
+		for i := range messages {
+			m := chat.Message{ID: fmt.Sprint("m", i), Role: chat.User, Parts: []chat.Part{chat.Text{Text: "a question"}}}
+			if i%2 == 1 {
+				m.Role, m.Parts = chat.Assistant, []chat.Part{chat.StepStart{}, chat.Text{Text: "an answer", State: chat.PartDone}}
+				m.Steps = []chat.Step{{Status: chat.StepAnswered, Model: "test", Reason: chat.ModelStop}}
+			}
+			if err := tx.PutMessage("a", i, m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		b.Fatal(err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -141,76 +142,69 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool) erro
 	return nil
 }
 
-// merge takes the user messages of a request into a copy of the transcript, by the rules of the Agents SDK: known ids
+// merge takes the user messages of a request into a fork of the transcript, by the rules of the Agents SDK: known ids
 // are updated, unknown ones appended, and when every incoming id is known, the messages that the request leaves out
-// go. Calls that wait for a decision are denied. It returns the copy and what to write.
+// go. Calls that wait for a decision are denied. It returns the fork and what to write.
 func (s *state) merge(incoming []chat.Message) (*chat.Transcript, func(*store.Tx) error, error) {
-	before := s.script.Snapshot()
-	next := chat.NewTranscript(slices.Clone(before))
-	have := make(map[string]chat.Role, len(before))
-	for _, m := range before {
-		have[m.ID] = m.Role
-	}
-	sent, allKnown := make(map[string]bool), true
-	for _, m := range incoming {
-		sent[m.ID] = true
-		if _, known := have[m.ID]; !known {
-			allKnown = false
-		}
-	}
-	if allKnown {
-		next.Retain(func(m chat.Message) bool { return sent[m.ID] })
-	}
+	next := s.script.Fork()
+	retain(next, incoming)
 	for _, c := range next.Waiting() {
 		next.Apply(chat.Decided{ToolCallID: c.ID, Reason: "the user sent a new prompt instead"})
 	}
 	for _, c := range next.Owed().Calls { // behind one that waited
 		next.Apply(chat.ToolFailed{ToolCallID: c.ID, ErrorText: "not run: the user sent a new prompt instead"})
 	}
-	for _, m := range incoming {
-		old, known := have[m.ID]
-		switch {
-		case m.Role != chat.User || known && old != chat.User:
-		case known:
-			next.Replace(m)
-		default:
-			have[m.ID] = m.Role
-			next.Append(m)
-		}
-	}
+	take(next, incoming)
 	if last, ok := next.Last(); !ok || last.Role != chat.User {
 		return nil, nil, ErrNoPrompt
 	}
-	return next, s.rewrite(before, next.Snapshot()), nil
+	return next, s.rewrite(next), nil
 }
 
-// rewrite returns what turns the stored messages from one list into another: rows from the first difference on.
-func (s *state) rewrite(from, to []chat.Message) func(*store.Tx) error {
-	same := 0
-	for same < len(from) && same < len(to) && sameMessage(from[same], to[same]) {
-		same++
+// retain drops what the request leaves out, if it holds no id that is new.
+func retain(next *chat.Transcript, incoming []chat.Message) {
+	for _, m := range incoming {
+		if _, known := next.Find(m.ID); !known {
+			return
+		}
 	}
+	sent := make(map[string]bool, len(incoming))
+	for _, m := range incoming {
+		sent[m.ID] = true
+	}
+	next.Retain(func(m chat.Message) bool { return sent[m.ID] })
+}
+
+// take adds the user messages that are new and replaces those that were edited. Nothing else is taken from a client.
+func take(next *chat.Transcript, incoming []chat.Message) {
+	for _, m := range incoming {
+		old, known := next.Find(m.ID)
+		switch {
+		case m.Role != chat.User || known && old.Role != chat.User:
+		case !known:
+			next.Append(m)
+		case !reflect.DeepEqual(old, m):
+			next.Replace(m)
+		}
+	}
+}
+
+// rewrite returns what makes the stored messages those of a fork of the transcript: rows from the first difference on.
+func (s *state) rewrite(next *chat.Transcript) func(*store.Tx) error {
+	had, same, changed := s.script.Len(), next.Changed(), next.Snapshot()[next.Changed():]
 	return func(tx *store.Tx) error {
-		if same < len(from) {
+		if same < had {
 			if err := tx.DeleteMessagesFrom(s.agent.key, same); err != nil {
 				return err
 			}
 		}
-		for i, m := range to[same:] {
+		for i, m := range changed {
 			if err := tx.PutMessage(s.agent.key, same+i, m); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-}
-
-// sameMessage reports whether two messages are the same value: those that nobody changed share their parts.
-func sameMessage(a, b chat.Message) bool {
-	if a.ID != b.ID || len(a.Parts) != len(b.Parts) {
-		return false
-	}
-	return len(a.Parts) == 0 || &a.Parts[0] == &b.Parts[0]
 }
 
 func title(t *chat.Transcript) string {
@@ -378,7 +372,7 @@ func (s *state) decideParked(event chat.Decided) error {
 	if s.closing {
 		return ErrShutdown
 	}
-	next := chat.NewTranscript(s.script.Snapshot())
+	next := s.script.Fork()
 	next.Apply(event)
 	last, _ := next.Last()
 	goOn := len(next.Waiting()) == 0

@@ -211,9 +211,12 @@ func (s *state) publish(u Update) {
 // view is the transcript for clients: prompts that wait stand at its end.
 func (s *state) view() []chat.Message {
 	messages := s.script.Snapshot()
+	settled := len(messages)
 	for _, q := range s.queue {
 		for _, m := range q.Prompt {
-			if m.Role == chat.User && !slices.ContainsFunc(messages, func(have chat.Message) bool { return have.ID == m.ID }) {
+			_, known := s.script.Find(m.ID)
+			known = known || slices.ContainsFunc(messages[settled:], func(have chat.Message) bool { return have.ID == m.ID })
+			if m.Role == chat.User && !known {
 				messages = append(messages, m)
 			}
 		}

@@ -359,7 +359,7 @@ func TestWhatIsKeptOfSessionsIsBounded(t *testing.T) {
 
 // Request 200 of a session must cost what request 10 costs: what is new is encoded, the rest is compared and copied.
 func BenchmarkBuildRequest(b *testing.B) {
-	for _, bench := range []struct{ steps, turn int }{{10, 10}, {50, 10}, {200, 10}, {10, 1000}, {200, 1000}} {
+	for _, bench := range []struct{ steps, turn int }{{10, 10}, {50, 10}, {200, 10}, {10, 1000}, {200, 1000}, {4000, 2}} {
 		b.Run(fmt.Sprintf("step%d/turnsOf%d", bench.steps, bench.turn), func(b *testing.B) {
 			steps := bench.steps + 1
 			c := onOpenRouter(b)

@@ -1,0 +1,118 @@
+package chat
+
+// Call returns the tool call with the id in the last message, the only place where a call can still wait.
+func (t *Transcript) Call(callID string) (ToolCall, bool) {
+	i := t.find(callID)
+	if i < 0 {
+		return ToolCall{}, false
+	}
+	m, _ := t.Last()
+	return m.Parts[i].(ToolCall), true
+}
+
+// Owed is what the transcript lacks. Its zero value says that the turn is over.
+type Owed struct {
+	Calls     []ToolCall // to run, in the order of the model, up to the first that waits; those with Started may have acted before a crash
+	Approvals int        // calls that wait for a decision
+	Reply     bool       // the model must answer
+	Cut       bool       // with Reply: a response is open that nobody is streaming any more
+}
+
+// Owed looks at the last message and says what is to be done next.
+func (t *Transcript) Owed() Owed {
+	m, ok := t.Last()
+	if !ok {
+		return Owed{}
+	}
+	if m.Role != Assistant {
+		return Owed{Reply: m.Role == User}
+	}
+	var o Owed
+	calls, steered := 0, false // in the last step
+	for _, p := range m.Parts {
+		switch p := p.(type) {
+		case StepStart:
+			calls, steered = 0, false
+		case Steering:
+			steered = true
+		case ToolCall:
+			calls++
+			switch p.State {
+			case InputAvailable, ApprovalResponded:
+				if o.Approvals == 0 { // a call does not overtake one that waits
+					o.Calls = append(o.Calls, p)
+				}
+			case ApprovalRequested:
+				o.Approvals++
+			}
+		}
+	}
+	status := StepInterrupted // no step yet
+	if n := len(m.Steps); n > 0 {
+		status = m.Steps[n-1].Status
+	}
+	o.Cut = status == StepOpen
+	o.Reply = o.Cut || status == StepInterrupted || steered || status == StepAnswered && calls > 0
+	return o
+}
+
+// Waiting returns the calls of the last message that wait for a decision.
+func (t *Transcript) Waiting() []ToolCall { return t.calls(ApprovalRequested) }
+
+// Partial returns the calls of the last message whose arguments are not complete.
+func (t *Transcript) Partial() []ToolCall { return t.calls(InputStreaming) }
+
+func (t *Transcript) calls(in ToolState) []ToolCall {
+	m, ok := t.TurnMessage()
+	if !ok {
+		return nil
+	}
+	var found []ToolCall
+	for _, p := range m.Parts {
+		if c, ok := p.(ToolCall); ok && c.State == in {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+// TurnSteps returns how many model responses the turn's message holds, those that were interrupted left out.
+func (t *Transcript) TurnSteps() int {
+	m, ok := t.TurnMessage()
+	if !ok {
+		return 0
+	}
+	n := 0
+	for _, s := range m.Steps {
+		if s.Status == StepAnswered {
+			n++
+		}
+	}
+	return n
+}
+
+// TurnUsage returns tokens and cost of the steps since the last TurnStarted.
+func (t *Transcript) TurnUsage() Usage {
+	m, ok := t.TurnMessage()
+	if !ok {
+		return Usage{}
+	}
+	return sum(m.Steps[min(t.turns, len(m.Steps)):])
+}
+
+// Usage returns tokens and cost of the whole transcript.
+func (t *Transcript) Usage() Usage {
+	var u Usage
+	for _, m := range t.Snapshot() {
+		u = u.Add(sum(m.Steps))
+	}
+	return u
+}
+
+func sum(steps []Step) Usage {
+	var u Usage
+	for _, s := range steps {
+		u = u.Add(s.Usage)
+	}
+	return u
+}

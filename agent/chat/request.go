@@ -1,0 +1,19 @@
+package chat
+
+import "encoding/json"
+
+// A Request is what a Model is asked: the whole of the session, which each request extends.
+type Request struct {
+	Model    string // the model id; "" lets the Model choose its default
+	Session  string // stable name of the session: providers route by it so that their cache is hit
+	System   string
+	Tools    []ToolSpec
+	Messages []Message // must not be changed
+}
+
+// A ToolSpec tells the model about one tool.
+type ToolSpec struct {
+	Name        string
+	Description string
+	Schema      json.RawMessage // JSON Schema of the arguments, an object, draft 7
+}
