@@ -119,7 +119,7 @@ func (a *CoderAgent) loop(ctx context.Context) {
 				s.turn.cancel(ErrShutdown)
 			}
 		case <-idle.C:
-			if s.turn == nil && len(s.queue) == 0 && len(s.subs) == 0 {
+			if s.turn == nil && s.stalled == nil && len(s.queue) == 0 && len(s.subs) == 0 {
 				return
 			}
 			idle.Reset(a.host.opts.IdleAfter)
@@ -179,6 +179,9 @@ func (a *CoderAgent) still(ctx context.Context, run func(*state) error) error {
 		var running <-chan struct{}
 		err := a.do(ctx, func(s *state) error {
 			if err := s.dropQueue(""); err != nil {
+				return err
+			}
+			if err := s.unstall(); err != nil {
 				return err
 			}
 			if s.turn == nil {

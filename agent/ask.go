@@ -50,6 +50,14 @@ func (t *turn) ask(ctx context.Context, cut bool) error {
 	return t.cutOff(ctx, &w, streamErr, used)
 }
 
+// cutOpen ends a response that is open and that nobody is streaming any more.
+func (s *state) cutOpen(t *turn, reason string) (events []chat.Event) {
+	for _, c := range s.script.Partial() {
+		events = append(events, t.broken(c.ID, c.Name))
+	}
+	return append(events, chat.Interrupted{Reason: reason})
+}
+
 // spent is what a response that failed cost, if its error knows.
 func spent(err error) chat.Usage {
 	var bill interface{ Spent() chat.Usage }
@@ -69,10 +77,7 @@ func (t *turn) beginStep(ctx context.Context, cut bool) (req chat.Request, err e
 	err = t.agent.do(context.WithoutCancel(ctx), func(s *state) error {
 		var events []chat.Event
 		if cut {
-			for _, c := range s.script.Partial() {
-				events = append(events, t.broken(c.ID, c.Name))
-			}
-			events = append(events, chat.Interrupted{Reason: "the host stopped while the model was answering"})
+			events = s.cutOpen(t, "the host stopped while the model was answering")
 		}
 		if t.stepOpen {
 			events = append(events, chat.StepFinished{})

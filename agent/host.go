@@ -40,6 +40,7 @@ type Host struct {
 
 	mu     sync.Mutex
 	agents map[string]*CoderAgent // by key, the name in lower case
+	stalls map[string]Turn        // turns that stand still, by the same key
 	closed bool
 
 	turns, subscribers atomic.Int64
@@ -76,7 +77,7 @@ func open(ctx context.Context, dir string, lock *flock.Flock, opts Options) (*Ho
 		return nil, fmt.Errorf("agent: the data dir: %w", err)
 	}
 	private = resolve(private, ".")
-	h := &Host{opts: opts, dir: dir, private: private, lock: lock, tools: make(map[string]Tool), agents: make(map[string]*CoderAgent)}
+	h := &Host{opts: opts, dir: dir, private: private, lock: lock, tools: make(map[string]Tool), agents: make(map[string]*CoderAgent), stalls: make(map[string]Turn)}
 	for _, tool := range opts.Tools {
 		spec, err := tool.spec()
 		if err != nil {
@@ -209,7 +210,11 @@ func (h *Host) Sessions(ctx context.Context) ([]Session, error) {
 	}
 	list := make([]Session, 0, len(rows))
 	for _, r := range rows {
-		list = append(list, SessionOf(r))
+		session := SessionOf(r)
+		if _, stands := h.stallOf(r.Key); stands {
+			session.Status = Idle // on disk its turn is open, but nobody works on it
+		}
+		list = append(list, session)
 	}
 	return list, nil
 }

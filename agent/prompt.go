@@ -24,19 +24,48 @@ type Prompt struct {
 // Prompt records the prompt; nil means durable, not answered. The turn starts at once or when those before it are
 // over. A turn that waits for a decision is over: what waits is denied.
 func (a *CoderAgent) Prompt(ctx context.Context, p Prompt) error {
-	return a.do(ctx, func(s *state) error {
-		if s.closing {
-			return ErrShutdown
-		}
-		if s.session.Workdir == "" {
-			return &WorkdirError{Session: a.name}
-		}
-		row := store.Turn{ID: p.ID, Client: p.Client, MessageIDs: PromptIDs(p.Messages), Prompt: users(p.Messages)}
-		if s.turn != nil || len(s.queue) > 0 {
-			return s.enqueue(row, p.Messages)
-		}
-		return s.begin(row, p.Messages, false)
+	_, err := a.Submit(ctx, p)
+	return err
+}
+
+// Submit is Prompt for those who must know whether the request came for the first time: for one that was seen before it
+// returns its turn, which has a Reason when it is over.
+func (a *CoderAgent) Submit(ctx context.Context, p Prompt) (before *Turn, err error) {
+	added := false
+	err = a.do(ctx, func(s *state) (err error) {
+		added, err = s.prompt(p)
+		return err
 	})
+	if err != nil && !errors.Is(err, ErrNoPrompt) || added || a == nil {
+		return nil, err
+	}
+	t, seen, lookErr := a.turn(ctx, p.ID)
+	if lookErr != nil || !seen {
+		return nil, errors.Join(err, lookErr)
+	}
+	return &t, nil
+}
+
+// prompt reports whether the request was new.
+func (s *state) prompt(p Prompt) (added bool, err error) {
+	if s.closing {
+		return false, ErrShutdown
+	}
+	if s.session.Workdir == "" {
+		return false, &WorkdirError{Session: s.agent.name}
+	}
+	if err := s.unstall(); err != nil {
+		return false, err
+	}
+	row := store.Turn{ID: p.ID, Client: p.Client, MessageIDs: PromptIDs(p.Messages), Prompt: users(p.Messages)}
+	if s.turn == nil && len(s.queue) == 0 {
+		return s.begin(row, p.Messages, false)
+	}
+	added, err = s.enqueue(row)
+	if err == nil {
+		s.next() // the first may be held
+	}
+	return added, err
 }
 
 // PromptIDs returns the ids of the last user messages in a row: what the frames of a turn name as its prompt.
@@ -65,25 +94,24 @@ func users(messages []chat.Message) []chat.Message {
 }
 
 // enqueue records a prompt whose turn must wait.
-func (s *state) enqueue(row store.Turn, messages []chat.Message) error {
+func (s *state) enqueue(row store.Turn) (added bool, err error) {
 	if len(row.MessageIDs) == 0 {
-		return ErrNoPrompt
+		return false, ErrNoPrompt
 	}
 	row.Status = store.TurnQueued
-	added := false
-	err := s.write(store.Safe, func(tx *store.Tx) (err error) {
+	err = s.write(store.Safe, func(tx *store.Tx) (err error) {
 		added, err = tx.AddTurn(s.agent.key, &row)
 		return err
 	})
 	if err != nil || !added {
-		return err
+		return false, err
 	}
 	s.queue = append(s.queue, row)
 	s.agent.host.count(1)
 	s.publish(Queued{Turn: turnOf(row)})
 	s.publishPrompt(row)
 	s.refresh("")
-	return nil
+	return true, nil
 }
 
 func (s *state) publishPrompt(row store.Turn) {
@@ -93,25 +121,25 @@ func (s *state) publishPrompt(row store.Turn) {
 }
 
 // begin merges a prompt into the transcript and starts its turn, all in one commit. queued says that the turn has its
-// row already.
-func (s *state) begin(row store.Turn, messages []chat.Message, queued bool) error {
+// row already. It reports whether the turn is new.
+func (s *state) begin(row store.Turn, messages []chat.Message, queued bool) (added bool, err error) {
 	next, change, err := s.merge(messages)
 	if err != nil {
-		return err
+		return false, err
 	}
 	row.Status, row.Prompt = store.TurnOpen, nil
 	t := newTurn(s.agent, row, 0)
 	start := chat.TurnStarted{MessageID: newID("msg")}
 	bodies, err := encode([]chat.Event{start})
 	if err != nil {
-		return err
+		return false, err
 	}
 	old := s.session
 	s.session.Status, s.session.Messages = string(Running), next.Len()+1
 	if s.session.Title == "" {
 		s.session.Title = title(next)
 	}
-	added := queued
+	added = queued
 	err = s.write(store.Safe, func(tx *store.Tx) (err error) {
 		if queued {
 			err = tx.SetTurn(s.agent.key, row)
@@ -128,7 +156,7 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool) erro
 	})
 	if err != nil || !added {
 		s.session = old
-		return err
+		return false, err
 	}
 	t.row = row
 	s.script, s.failed = next, nil
@@ -139,7 +167,7 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool) erro
 	s.agent.host.count(1)
 	s.refresh("")
 	s.launch(t)
-	return nil
+	return true, nil
 }
 
 // merge takes the user messages of a request into a fork of the transcript, by the rules of the Agents SDK: known ids
@@ -227,19 +255,23 @@ func newID(kind string) string {
 	return kind + "_" + strings.ReplaceAll(uuid.Must(uuid.NewV7()).String(), "-", "")
 }
 
-// next starts the turn of the first prompt that waits.
+// next starts the turn of the first prompt that waits. One that cannot be recorded goes on waiting.
 func (s *state) next() {
 	for s.turn == nil && len(s.queue) > 0 && !s.closing {
 		row := s.queue[0]
 		s.queue = s.queue[1:]
 		s.agent.host.count(-1)
-		err := s.begin(row, row.Prompt, true)
-		if err == nil {
-			return
+		_, err := s.begin(row, row.Prompt, true)
+		if errors.Is(err, ErrNoPrompt) {
+			err = s.abandon(row, chat.FinishError, err.Error())
+			if err == nil {
+				continue
+			}
 		}
-		if err := errors.Join(err, s.abandon(row, chat.FinishError, err.Error())); err != nil {
-			s.agent.host.opts.Logger.Error("starting a queued turn", "session", s.agent.key, "turn", row.ID, "err", err)
+		if err != nil {
+			s.hold(row, err)
 		}
+		return
 	}
 }
 
@@ -274,6 +306,9 @@ func (s *state) dropQueue(requestID string) error {
 // error.
 func (a *CoderAgent) Cancel(ctx context.Context, requestID string) error {
 	return a.do(ctx, func(s *state) error {
+		if s.stalled != nil && (requestID == "" || s.stalled.turn.row.ID == requestID) {
+			return s.unstall()
+		}
 		if s.turn != nil && (requestID == "" || s.turn.row.ID == requestID) {
 			s.turn.cancel(errCancelled)
 			return nil
@@ -345,6 +380,9 @@ type Decision struct {
 // first answer wins; a call that does not wait is a *NotWaitingError.
 func (a *CoderAgent) Decide(ctx context.Context, callID string, d Decision) error {
 	return a.do(ctx, func(s *state) error {
+		if err := s.unstall(); err != nil {
+			return err
+		}
 		c, ok := s.script.Call(callID)
 		if !ok || c.State != chat.ApprovalRequested {
 			return &NotWaitingError{CallID: callID}

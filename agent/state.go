@@ -22,6 +22,7 @@ type state struct {
 	queue   []store.Turn // prompts whose turn has not begun
 	turn    *turn        // the turn that runs
 	failed  *Turn        // the last turn, if it ended in an error
+	stalled *stalled     // the last turn, if its end is not on disk
 	seen    map[string]string
 	environ []string // of the client that spoke last; nil: the host's
 	system  *string  // the system prompt as it is on disk; nil before the first request
@@ -247,13 +248,16 @@ type Pending struct {
 }
 
 func (s *state) document() []byte {
-	usage := s.session.Usage
-	if s.turn != nil {
+	usage, status := s.session.Usage, Status(s.session.Status)
+	if s.turn != nil || s.stalled != nil {
 		usage = usage.Add(s.script.TurnUsage())
+	}
+	if s.stalled != nil {
+		status = Idle
 	}
 	data, err := json.Marshal(Document{
 		Title: s.session.Title, Workdir: s.session.Workdir, Model: s.session.Model,
-		Mode: permission.Mode(s.session.Mode), Sandbox: s.agent.host.opts.Sandbox, Status: Status(s.session.Status),
+		Mode: permission.Mode(s.session.Mode), Sandbox: s.agent.host.opts.Sandbox, Status: status,
 		Queued: len(s.queue), Pending: s.pending(), Usage: usage,
 	})
 	if err != nil {

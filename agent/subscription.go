@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/store"
 )
 
 // A subscriber that has this much before it is too slow. It loses nothing: it begins anew with a snapshot.
@@ -35,6 +36,9 @@ func (a *CoderAgent) Subscribe(ctx context.Context) (*Subscription, error) {
 			return ErrShutdown
 		}
 		sub.Snapshot = Snapshot{State: s.doc, Messages: s.view(), Failed: s.failed}
+		if s.stalled != nil {
+			sub.Snapshot.Failed, sub.Snapshot.Stalled = &s.stalled.about, true
+		}
 		if s.turn != nil {
 			sub.Snapshot.Turn = new(turnOf(s.turn.row))
 		}
@@ -137,20 +141,19 @@ func (s *Subscription) Close() {
 }
 
 // Replay returns the events of a turn so far, from the first; ok is false when they are not kept (any more). The turn
-// has a Reason when it has finished.
+// has a Reason when it has finished or stands still.
 func (a *CoderAgent) Replay(ctx context.Context, turnID string) (t Turn, events []TurnEvent, ok bool, err error) {
 	if a == nil {
 		return Turn{}, nil, false, ErrNoAgent
 	}
-	row, ok, err := a.host.store.Turn(ctx, a.key, turnID)
+	t, ok, err = a.turn(ctx, turnID)
 	if err != nil || !ok {
 		return Turn{}, nil, false, err
 	}
 	bodies, err := a.host.store.Events(ctx, a.key, turnID)
 	if err != nil || len(bodies) == 0 {
-		return turnOf(row), nil, false, err
+		return t, nil, false, err
 	}
-	t = turnOf(row)
 	for n, body := range bodies {
 		e, err := chat.DecodeEvent(body)
 		if err != nil {
@@ -159,4 +162,16 @@ func (a *CoderAgent) Replay(ctx context.Context, turnID string) (t Turn, events 
 		events = append(events, TurnEvent{Turn: t, N: n, Event: e, Body: body})
 	}
 	return t, events, true, nil
+}
+
+// turn returns what is known of a turn, or false.
+func (a *CoderAgent) turn(ctx context.Context, id string) (Turn, bool, error) {
+	row, ok, err := a.host.store.Turn(ctx, a.key, id)
+	if err != nil || !ok {
+		return Turn{}, false, err
+	}
+	if about, stands := a.host.stallOf(a.key); stands && about.ID == id && row.Status == store.TurnOpen {
+		return about, true, nil
+	}
+	return turnOf(row), true, nil
 }

@@ -131,7 +131,7 @@ func (s *state) settle(t *turn, reason chat.FinishReason, cause error) bool {
 	events := s.lastWords(t, reason, cause)
 	if err := s.finish(t, events); err != nil {
 		s.agent.host.opts.Logger.Error("ending a turn", "session", s.agent.key, "turn", t.row.ID, "err", err)
-		s.fail(t, err)
+		s.stall(t, events, err)
 	}
 	return true
 }
@@ -146,6 +146,9 @@ func (s *state) leave(t *turn) {
 // lastWords are the events that end the turn.
 func (s *state) lastWords(t *turn, reason chat.FinishReason, cause error) []chat.Event {
 	var events []chat.Event
+	if s.script.Owed().Cut && cause != nil { // what the model said last could not be recorded
+		events = s.cutOpen(t, cause.Error())
+	}
 	end := chat.TurnFinished{Reason: reason, Usage: s.script.TurnUsage()}
 	switch {
 	case context.Cause(t.ctx) == errCancelled: //nolint:errorlint // our own sentinel, never wrapped here
@@ -221,17 +224,6 @@ func (s *state) finish(t *turn, events []chat.Event) error {
 	s.refresh("")
 	s.next()
 	return nil
-}
-
-// fail tells the subscribers of a turn whose end cannot be recorded: the disk is full, say. On disk the turn stays
-// open, so the session is dropped from memory and whoever uses it next resumes the turn from what is there.
-func (s *state) fail(t *turn, err error) {
-	end := chat.TurnFinished{Reason: chat.FinishError, Error: err.Error(), Hint: "make room on the disk; the turn goes on when the session is used again"}
-	if bodies, err := encode([]chat.Event{end}); err == nil {
-		s.publishEvents(t, []chat.Event{end}, bodies)
-	}
-	s.leave(t)
-	s.gone = err
 }
 
 // pause waits before the response is asked for again, and tells why.

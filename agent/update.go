@@ -14,9 +14,10 @@ type Turn struct {
 	MessageIDs   []string          `json:"messageIds,omitempty"` // the trailing run of user messages of the request
 	Reason       chat.FinishReason `json:"reason,omitempty"`     // once it has finished
 	Error        string            `json:"error,omitempty"`
+	Hint         string            `json:"hint,omitempty"` // what the user can do about it; of a turn that stands still
 }
 
-// An Update is what a Subscription yields, in the order in which it happened. Each was committed before.
+// An Update is what a Subscription yields, in the order in which it happened. Each but Stalled was committed before.
 type Update interface{ update() }
 
 type (
@@ -41,6 +42,9 @@ type (
 	}
 	// Dropped says that a queued turn was cancelled before it began.
 	Dropped struct{ Turn Turn }
+	// Stalled says that the turn stands still, with the reason: its end, or its beginning, could not be committed. It is
+	// true now and is no fact of the session: the next host may find the turn open and go on with it.
+	Stalled struct{ Turn Turn }
 	// MessageUpdated says that a message changed outside a stream, by a decision.
 	MessageUpdated struct{ Message chat.Message }
 	// StateChanged is the new state document. By is the connection that set it; "" is the agent.
@@ -56,6 +60,7 @@ func (TurnEvent) update()      {}
 func (Queued) update()         {}
 func (Prompted) update()       {}
 func (Dropped) update()        {}
+func (Stalled) update()        {}
 func (MessageUpdated) update() {}
 func (StateChanged) update()   {}
 func (Cleared) update()        {}
@@ -66,5 +71,6 @@ type Snapshot struct {
 	Messages []chat.Message // the transcript, the open turn's message as far as it is, then prompts that wait
 	Turn     *Turn          // the open turn, if there is one
 	Queue    []Turn         // turns that wait
-	Failed   *Turn          // the last turn, if it ended in an error
+	Failed   *Turn          // the last turn, if it ended in an error or stands still
+	Stalled  bool           // Failed stands still: on disk it has no end yet
 }

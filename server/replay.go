@@ -56,12 +56,28 @@ func (c *connection) replay(f wire.ResumeAck) {
 	}
 	over := t.Reason != ""
 	if over {
+		st.tell(t.ID)
 		c.replayEnd(t)
 	} else {
 		c.send(wire.ChatResponse{ID: t.ID, Replay: true, ReplayComplete: true, Continuation: t.Continuation})
 	}
 	if open || !over && st.turn == nil {
 		st.turn, st.next, st.seq, st.ended, st.acked = &t, len(events), seq, over, t.ID
+	}
+}
+
+// repeated answers a request whose turn is over. A connection that has had the turn's end gets its last frame once more;
+// another one has a client that was away, and gets the turn as if it had asked to resume it.
+func (c *connection) repeated(t agent.Turn) {
+	switch {
+	case !slices.Contains(c.stream.told, t.ID) && c.stream.stalled != t.ID:
+		c.replay(wire.ResumeAck{ID: t.ID})
+	case t.Reason == chat.FinishError:
+		c.send(failure(t))
+	default:
+		c.send(wire.ChatResponse{
+			ID: t.ID, Done: true, MessageIDs: t.MessageIDs, Continuation: t.Continuation, Outcome: wire.OutcomeOf(t.Reason),
+		})
 	}
 }
 
@@ -81,7 +97,8 @@ func (c *connection) replayNothing(id string, t agent.Turn, open bool) {
 func (c *connection) replayEnd(t agent.Turn) {
 	last := wire.ChatResponse{ID: t.ID, Done: true, MessageIDs: t.MessageIDs, Continuation: t.Continuation}
 	if t.Reason == chat.FinishError {
-		last.Error, last.Body = true, t.Error
+		end := failure(t)
+		last.Error, last.Body, last.Hint = true, end.Body, end.Hint
 	} else {
 		last.Replay, last.Outcome = true, wire.OutcomeOf(t.Reason)
 	}

@@ -48,26 +48,33 @@ func (c *connection) handle(f wire.Frame) {
 
 // prompt hands the client's prompt to the agent. A refusal is the end of the request: a client would wait for ever.
 func (c *connection) prompt(ctx context.Context, f wire.ChatRequest) {
-	err := agent.ErrShutdown
+	err, before := agent.ErrShutdown, (*agent.Turn)(nil)
 	if !c.server.stopping.Load() {
-		err = c.agent.Prompt(ctx, agent.Prompt{ID: f.ID, Messages: f.Messages, Client: c.id})
+		before, err = c.agent.Submit(ctx, agent.Prompt{ID: f.ID, Messages: f.Messages, Client: c.id})
 	}
-	if err == nil {
-		return
+	switch {
+	case err != nil:
+		refused := agent.Turn{ID: f.ID, MessageIDs: agent.PromptIDs(f.Messages), Error: err.Error()}
+		var hinted interface{ Hint() string }
+		if errors.As(err, &hinted) {
+			refused.Hint = hinted.Hint()
+		}
+		c.post(func() { c.send(failure(refused)) })
+	case before != nil && before.Reason != "":
+		c.post(func() { c.repeated(*before) })
 	}
-	refusal := wire.ChatResponse{
-		ID: f.ID, Body: explain(err), Done: true, Error: true, MessageIDs: agent.PromptIDs(f.Messages), Outcome: wire.Failed,
-	}
-	c.post(func() { c.send(refusal) })
 }
 
-// explain gives the error and what the user can do about it.
-func explain(err error) string {
-	var hinted interface{ Hint() string }
-	if errors.As(err, &hinted) && hinted.Hint() != "" {
-		return err.Error() + "\n" + hinted.Hint()
+// failure is the last frame of a request that was refused, or whose turn stands still.
+func failure(t agent.Turn) wire.ChatResponse {
+	body := t.Error
+	if t.Hint != "" {
+		body += "\n" + t.Hint
 	}
-	return err.Error()
+	return wire.ChatResponse{
+		ID: t.ID, Body: body, Hint: t.Hint, Done: true, Error: true, MessageIDs: t.MessageIDs,
+		Continuation: t.Continuation, Outcome: wire.Failed,
+	}
 }
 
 // decide hands the user's decision on. One that comes too late, or for a call that never was, is ignored.

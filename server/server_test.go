@@ -40,7 +40,13 @@ type house struct {
 // serve serves a host that has the model and the tools. change, if any, changes the server before it serves.
 func serve(t *testing.T, opts agent.Options, change func(*Server)) *house {
 	t.Helper()
-	h := &house{t: t, host: agenttest.Open(t, t.TempDir(), opts)}
+	return serveIn(t, t.TempDir(), opts, change)
+}
+
+// serveIn serves a host of the data dir.
+func serveIn(t *testing.T, dir string, opts agent.Options, change func(*Server)) *house {
+	t.Helper()
+	h := &house{t: t, host: agenttest.Open(t, dir, opts)}
 	h.server = New(Options{
 		Host: h.host, Token: token, Version: "test", Stop: func() {},
 		AllowOrigins: []string{"http://dev.example:5173"}, AllowHosts: []string{"coder.test"},

@@ -23,7 +23,20 @@ type stream struct {
 	offered string      // the turn of an unanswered offer: until the answer no chunk of any turn goes out
 	acked   string      // the turn that was replayed last: a further offer of it stops nothing
 	waiting bool        // was told Pending; an offer or ResumeNone must follow
-	failed  *agent.Turn // the last turn, if it ended in an error
+	failed  *agent.Turn // the last turn, if it ended in an error or stands still
+	stalled string      // the turn that this connection was told stands still
+	told    []string    // turns whose end this connection has had, the latest last
+}
+
+// maxTold bounds how many ended turns a connection remembers.
+const maxTold = 32
+
+// tell notes that the connection has had the end of the turn.
+func (st *stream) tell(id string) {
+	st.told = append(st.told, id)
+	if len(st.told) > maxTold {
+		st.told = slices.Delete(st.told, 0, 1)
+	}
 }
 
 // pump sends the connect frames, and then updates and the answers to the client's frames, until the connection closes.
@@ -113,6 +126,9 @@ func (c *connection) send(f wire.Frame) {
 func (c *connection) greet() {
 	snap, st := c.sub.Snapshot, &c.stream
 	st.turn, st.queue, st.failed = snap.Turn, slices.Clone(snap.Queue), snap.Failed
+	if snap.Stalled {
+		st.stalled = snap.Failed.ID
+	}
 	switch {
 	case st.turn != nil:
 		c.offer("")
@@ -158,6 +174,8 @@ func (c *connection) forward(u agent.Update) {
 			st.waiting = false
 			c.send(wire.ResumeNone{})
 		}
+	case agent.Stalled:
+		c.stall(u.Turn)
 	case agent.Prompted:
 		st.failed = nil
 		if u.By != c.id && st.offered == "" {
@@ -184,6 +202,10 @@ func (st *stream) dequeue(id string) {
 // turnEvent sends one event of the running turn.
 func (c *connection) turnEvent(e agent.TurnEvent) {
 	st := &c.stream
+	if st.stalled == e.Turn.ID && e.N > 0 {
+		c.settled(e)
+		return
+	}
 	if st.turn == nil || st.turn.ID != e.Turn.ID {
 		c.begin(e.Turn)
 	}
@@ -201,9 +223,41 @@ func (c *connection) turnEvent(e agent.TurnEvent) {
 		}
 		if st.offered == e.Turn.ID {
 			st.offered = ""
+		} else {
+			st.tell(e.Turn.ID)
 		}
 		st.turn, st.ended = nil, false
 	}
+}
+
+// stall ends the stream of a turn that stands still: nothing of it is under way, and whether it ever goes on is open.
+func (c *connection) stall(t agent.Turn) {
+	st := &c.stream
+	if st.offered == t.ID {
+		st.offered = ""
+	}
+	over := st.ended && st.turn != nil && st.turn.ID == t.ID // a replay has told it
+	if st.turn != nil && st.turn.ID == t.ID {
+		st.turn, st.ended = nil, false
+	}
+	st.failed, st.stalled = &t, t.ID
+	if !over {
+		c.send(failure(t))
+	}
+}
+
+// settled takes the end of a turn that stood still. The stream was ended before; the transcript says what is true now.
+func (c *connection) settled(e agent.TurnEvent) {
+	st := &c.stream
+	end, ok := e.Event.(chat.TurnFinished)
+	if !ok {
+		return
+	}
+	if st.stalled, st.failed = "", nil; end.Reason == chat.FinishError {
+		st.failed = &e.Turn
+	}
+	st.tell(e.Turn.ID)
+	c.send(wire.ChatMessages{Messages: e.Messages})
 }
 
 // begin notes that a turn has started. The connection that decided on the last one's call is offered the continuation,

@@ -72,7 +72,7 @@ func TestSnapshotsShareAndNeverChange(t *testing.T) {
 			s.Append(user)
 		}
 	}
-	for range 3000 {
+	for range 500 {
 		if rng.IntN(3) == 0 {
 			given := script.Fork()
 			change(given)

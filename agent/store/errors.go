@@ -65,7 +65,7 @@ func (e *FullError) Error() string {
 func (e *FullError) Unwrap() error { return e.Err }
 
 // Hint says what the user can do.
-func (e *FullError) Hint() string { return "free some space on that disk and try again" }
+func (e *FullError) Hint() string { return "make room on the disk and try again" }
 
 // failed tells what was done and gives the errors that a user can mend their types.
 func (s *Store) failed(deed string, err error) error {

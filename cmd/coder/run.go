@@ -259,7 +259,7 @@ func (r *runCommand) leave(ctx context.Context, session *client.Session, about h
 			break
 		}
 		if end, ok := u.(client.TurnEnded); ok && end.Turn == about.Turn && end.Error != "" {
-			return errors.New(end.Error)
+			return &hintedError{errors.New(end.Error), end.Hint}
 		}
 	}
 	_, err := fmt.Fprintf(r.app.stderr, "the turn goes on; see it with: coder sessions show %s\n", about.Session)

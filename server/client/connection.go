@@ -297,12 +297,12 @@ func (s *Session) ending(r wire.ChatResponse) {
 	t := s.turns.turn(r.ID)
 	t.known = true
 	if r.Error {
-		t.failure = r.Body
+		t.failure, t.hint = strings.TrimSuffix(r.Body, "\n"+r.Hint), r.Hint
 	}
 	if r.Done && !t.ended {
 		t.ended = true
 		lost := r.Replay && !t.closing && t.failure == ""
-		s.updates.push(TurnEnded{Turn: r.ID, Cancelled: r.Outcome == wire.Aborted, Error: t.failure, Lost: lost})
+		s.updates.push(TurnEnded{Turn: r.ID, Cancelled: r.Outcome == wire.Aborted, Error: t.failure, Hint: t.hint, Lost: lost})
 	}
 }
 

@@ -22,6 +22,7 @@ type turn struct {
 	events    int               // the next index of a CoderEvent
 	closing   bool              // its TurnFinished was told
 	failure   string            // text of its error frame
+	hint      string            // of its error frame
 	ended     bool              // its TurnEnded was told
 }
 

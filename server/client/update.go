@@ -18,12 +18,14 @@ type (
 		Event        chat.Event
 		Body         []byte // as chat.EncodeEvent writes it
 	}
-	// TurnEnded comes after the last event of a turn. Error is the text of a failed turn. Lost says that the turn ended
+	// TurnEnded comes after the last event of a turn. Error is the text of a failed turn, Hint what the user can do about
+	// it, if the host said so outside of an event: the prompt was refused, or the turn stands still. Lost says that the turn ended
 	// while this client was away and that its events are no longer kept: the transcript has what came of it.
 	TurnEnded struct {
 		Turn      string
 		Cancelled bool
 		Error     string
+		Hint      string
 		Lost      bool
 	}
 	// Messages is the whole transcript.

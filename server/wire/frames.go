@@ -118,6 +118,7 @@ type (
 		ReplayComplete bool     `json:"replayComplete,omitempty"`
 		MessageIDs     []string `json:"messageIds,omitempty"` // the trailing run of user messages of the request
 		Outcome        Outcome  `json:"outcome,omitempty"`
+		Hint           string   `json:"hint,omitempty"` // ours: the last line of an error's Body, what the user can do
 	}
 	// MessageUpdated is a message that changed outside a stream.
 	MessageUpdated struct {

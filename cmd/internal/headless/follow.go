@@ -221,6 +221,22 @@ func (f *follower) jsonLine(u client.Event) error {
 	return err
 }
 
+// errorLine ends JSONL when there is no event that could: the prompt was refused, or the end of the turn is not recorded.
+func (f *follower) errorLine() error {
+	if f.options.Format != JSONL {
+		return nil
+	}
+	enc := json.NewEncoder(f.options.Out)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(struct {
+		Type      string `json:"type"`
+		ErrorText string `json:"errorText"`
+		Hint      string `json:"hint,omitempty"`
+		Session   string `json:"session"`
+		Turn      string `json:"turn"`
+	}{"error", f.result.Error, f.result.Hint, f.result.Session, f.result.Turn})
+}
+
 // ended settles the result. A turn that ended out of sight is known by its transcript only.
 func (f *follower) ended(ctx context.Context, end client.TurnEnded) error {
 	if f.result.Reason == "" {
@@ -228,7 +244,10 @@ func (f *follower) ended(ctx context.Context, end client.TurnEnded) error {
 		case end.Cancelled:
 			f.result.Reason = chat.FinishCancelled
 		case end.Error != "":
-			f.result.Reason, f.result.Error = chat.FinishError, end.Error
+			f.result.Reason, f.result.Error, f.result.Hint = chat.FinishError, end.Error, end.Hint
+			if err := f.errorLine(); err != nil {
+				return err
+			}
 		case end.Lost:
 			if err := f.lost(ctx); err != nil {
 				return err
