@@ -67,6 +67,11 @@ func (a *CoderAgent) ScratchDir(_ context.Context) (string, error) {
 
 // scratch is the path of the scratch folder, whether or not it is there, with links resolved as judge resolves paths.
 func (a *CoderAgent) scratch() string {
-	sum := sha256.Sum256([]byte(a.key)) // a name may not be a file name everywhere
-	return filepath.Join(a.host.private, "scratch", hex.EncodeToString(sum[:8]))
+	return filepath.Join(a.host.private, "scratch", scratchName(a.key))
+}
+
+// scratchName is the folder's name: that of a session may not be a file name everywhere.
+func scratchName(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:8])
 }

@@ -22,6 +22,7 @@ import (
 const (
 	keepEvents = 10 * time.Minute // of a finished turn, for late resumers
 	sweepEvery = 10 * time.Minute
+	firstSweep = time.Second // after the start, which it must not slow down
 )
 
 // A Host keeps the agents of one data dir alive. There is one per data dir: it holds the lock of the dir.
@@ -122,18 +123,28 @@ func (h *Host) resume(ctx context.Context) error {
 func (h *Host) clock() {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
+	soon := time.NewTimer(firstSweep) // many hosts live for one turn only
+	defer soon.Stop()
 	for {
 		select {
+		case <-soon.C:
+			h.sweep()
 		case <-tick.C:
-			err := h.store.Write(h.ctx, store.Fast, func(tx *store.Tx) error {
-				return tx.Sweep(h.opts.Now().Add(-keepEvents))
-			})
-			if err != nil && h.ctx.Err() == nil {
-				h.opts.Logger.Error("sweeping the store", "err", err)
-			}
+			h.sweep()
 		case <-h.ctx.Done():
 			return
 		}
+	}
+}
+
+// sweep drops what was kept for long enough.
+func (h *Host) sweep() {
+	err := h.store.Write(h.ctx, store.Fast, func(tx *store.Tx) error {
+		return tx.Sweep(h.opts.Now().Add(-keepEvents))
+	})
+	err = errors.Join(err, h.sweepScratch(h.ctx))
+	if err != nil && h.ctx.Err() == nil {
+		h.opts.Logger.Error("sweeping the data dir", "err", err)
 	}
 }
 

@@ -25,15 +25,15 @@ type fullHost struct {
 	disk  *agenttest.Disk
 	model *agenttest.Model
 	opts  agent.Options
-	armed atomic.Bool
+	armed atomic.Int32 // when to fill the disk: after so many looks at the time
 }
 
 func newFullHost(t *testing.T, disk *agenttest.Disk, tools ...agent.Tool) *fullHost {
 	t.Helper()
 	f := &fullHost{t: t, disk: disk, model: agenttest.NewModel()}
 	f.opts = agenttest.Options(t, f.model, tools...)
-	f.opts.Now = func() time.Time { // the end of a turn is the next thing that asks for the time
-		if f.armed.CompareAndSwap(true, false) {
+	f.opts.Now = func() time.Time {
+		if f.armed.Load() > 0 && f.armed.Add(-1) == 0 {
 			disk.Fill(t, 0)
 		}
 		return time.Now()
@@ -42,10 +42,16 @@ func newFullHost(t *testing.T, disk *agenttest.Disk, tools ...agent.Tool) *fullH
 	return f
 }
 
+// looks is how often the end of a turn asks for the time: for the turn's row and for the session's.
+const looks = 2
+
 // then plays the reply and lets the end of its turn find the disk full.
-func (f *fullHost) then(reply agenttest.Reply) agenttest.Reply {
+func (f *fullHost) then(reply agenttest.Reply) agenttest.Reply { return f.after(1, reply) }
+
+// after plays the reply and fills the disk after so many looks at the time.
+func (f *fullHost) after(n int32, reply agenttest.Reply) agenttest.Reply {
 	return func(ctx context.Context, req chat.Request, yield func(chat.Event) bool) error {
-		f.armed.Store(true)
+		f.armed.Store(n)
 		return reply(ctx, req, yield)
 	}
 }
@@ -208,6 +214,37 @@ func TestAFullDiskInMidTurn(t *testing.T) {
 		f.asked(3)
 		m, err := a.Messages(t.Context())
 		if err != nil || len(m) != 6 || m[1].Text() != "told " || m[3].Text() != "second" || m[5].Text() != "third" {
+			t.Errorf("messages = %+v, %v", m, err)
+		}
+	})
+}
+
+// TestAQueuedPromptThatCannotBeginGoesOnWaiting: it was accepted, so it is not lost.
+func TestAQueuedPromptThatCannotBeginGoesOnWaiting(t *testing.T) {
+	agenttest.OnSmallDisk(t, smallDisk, func(disk *agenttest.Disk) {
+		f := newFullHost(t, disk)
+		a := agenttest.Agent(t, f.Host, "a")
+		sub := subscribe(t, a)
+		reached, release := make(chan struct{}), make(chan struct{})
+		f.model.Add(agenttest.Hold(reached, release, f.after(looks+1, agenttest.Say("first"))))
+		agenttest.Ask(t, a, "q1", "one")
+		<-reached
+		agenttest.Ask(t, a, "q2", "two")
+		close(release)
+		agenttest.Finish(t, sub, "q1")
+		if got := stalls(t, sub); got.ID != "q2" || !strings.Contains(got.Error, "no space left") {
+			t.Errorf("told was %+v", got)
+		}
+		f.asked(1)
+		disk.Free(t)
+		f.model.Add(agenttest.Say("second"), agenttest.Say("third"))
+		agenttest.Ask(t, a, "q3", "three")
+		if events := agenttest.Finish(t, sub, "q2"); chat.Type(events[0]) != "start" {
+			t.Errorf("the waiting turn's events are %s", types(events))
+		}
+		agenttest.Finish(t, sub, "q3")
+		m, err := a.Messages(t.Context())
+		if err != nil || len(m) != 6 || m[3].Text() != "second" || m[5].Text() != "third" {
 			t.Errorf("messages = %+v, %v", m, err)
 		}
 	})
