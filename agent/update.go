@@ -40,6 +40,11 @@ type (
 		Turn     Turn
 		Messages []chat.Message
 	}
+	// Edited says that a client changed user messages and asked for no turn. Messages is the whole transcript.
+	Edited struct {
+		By       string // the connection
+		Messages []chat.Message
+	}
 	// Dropped says that a queued turn was cancelled before it began.
 	Dropped struct{ Turn Turn }
 	// Stalled says that the turn stands still, with the reason: its end, or its beginning, could not be committed. It is
@@ -59,6 +64,7 @@ type (
 func (TurnEvent) update()      {}
 func (Queued) update()         {}
 func (Prompted) update()       {}
+func (Edited) update()         {}
 func (Dropped) update()        {}
 func (Stalled) update()        {}
 func (MessageUpdated) update() {}

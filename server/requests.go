@@ -32,6 +32,8 @@ func (c *connection) handle(f wire.Frame) {
 		if f.ID != "" {
 			err = c.agent.Cancel(ctx, f.ID)
 		}
+	case wire.ChatMessages:
+		err = c.propose(ctx, f)
 	case wire.ChatClear:
 		err = c.agent.Clear(ctx)
 	case wire.ResumeRequest:
@@ -63,6 +65,16 @@ func (c *connection) prompt(ctx context.Context, f wire.ChatRequest) {
 	case before != nil && before.Reason != "":
 		c.post(func() { c.repeated(*before) })
 	}
+}
+
+// propose hands the client's transcript on. When none can be taken for now, the client is shown what holds instead.
+func (c *connection) propose(ctx context.Context, f wire.ChatMessages) error {
+	err := c.agent.Propose(ctx, f.Messages)
+	if errors.Is(err, agent.ErrBusy) {
+		c.post(c.disagree)
+		return nil
+	}
+	return err
 }
 
 // failure is the last frame of a request that was refused, or whose turn stands still.

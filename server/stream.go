@@ -25,6 +25,7 @@ type stream struct {
 	waiting bool        // was told Pending; an offer or ResumeNone must follow
 	failed  *agent.Turn // the last turn, if it ended in an error or stands still
 	stalled string      // the turn that this connection was told stands still
+	stale   bool        // the client shows messages that were not taken: it gets the transcript with the turn's end
 	told    []string    // turns whose end this connection has had, the latest last
 }
 
@@ -181,6 +182,10 @@ func (c *connection) forward(u agent.Update) {
 		if u.By != c.id && st.offered == "" {
 			c.send(wire.ChatMessages{Messages: u.Messages})
 		}
+	case agent.Edited:
+		if u.By != c.id && st.offered == "" {
+			c.send(wire.ChatMessages{Messages: u.Messages})
+		}
 	case agent.MessageUpdated:
 		c.send(wire.MessageUpdated{Message: u.Message})
 	case agent.StateChanged:
@@ -246,6 +251,21 @@ func (c *connection) stall(t agent.Turn) {
 	}
 }
 
+// disagree shows a client whose messages were not taken the transcript as it is: at once, or when the stream is over
+// that it would otherwise disturb.
+func (c *connection) disagree() {
+	if c.stream.turn != nil {
+		c.stream.stale = true
+		return
+	}
+	messages, err := c.agent.Messages(c.server.life)
+	if err != nil {
+		c.server.opts.Logger.Error("reading messages", "session", c.name, "err", err)
+		return
+	}
+	c.send(wire.ChatMessages{Messages: messages})
+}
+
 // settled takes the end of a turn that stood still. The stream was ended before; the transcript says what is true now.
 func (c *connection) settled(e agent.TurnEvent) {
 	st := &c.stream
@@ -264,7 +284,7 @@ func (c *connection) settled(e agent.TurnEvent) {
 // asked or not; others see it live.
 func (c *connection) begin(t agent.Turn) {
 	st := &c.stream
-	st.turn, st.next, st.seq, st.ended, st.failed = &t, 0, 0, false, nil
+	st.turn, st.next, st.seq, st.ended, st.failed, st.stalled = &t, 0, 0, false, nil, ""
 	st.dequeue(t.ID)
 	if st.waiting || t.Continuation && t.Client == c.id {
 		c.offer("")
@@ -302,8 +322,9 @@ func (c *connection) finish(e agent.TurnEvent, f chat.TurnFinished) {
 		}
 		c.sendEvent(e, &st.seq, false)
 	}
-	if (t.Client != c.id || t.Continuation) && (st.offered == "" || st.offered == t.ID) {
+	if (t.Client != c.id || t.Continuation || st.stale) && (st.offered == "" || st.offered == t.ID) {
 		c.send(wire.ChatMessages{Messages: e.Messages})
+		st.stale = false
 	}
 	if f.Reason == chat.FinishError {
 		c.send(wire.ChatResponse{ID: t.ID, Body: f.Error, Error: true, MessageIDs: t.MessageIDs, Continuation: t.Continuation})

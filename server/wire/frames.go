@@ -13,7 +13,7 @@ type (
 		State json.RawMessage `json:"state"`
 	}
 	// ChatMessages is a transcript. From the server it is authoritative; from a client it is a proposal of which only
-	// user messages are taken.
+	// user messages are taken, new or edited, and none while a turn is under way.
 	ChatMessages struct {
 		Messages []chat.Message `json:"messages"`
 		Connect  bool           `json:"connect,omitempty"` // sent on connect: unsent messages of the client stay
