@@ -59,7 +59,7 @@ func TestOldScratchFilesGo(t *testing.T) {
 		t.Helper()
 		_, err := os.Stat(filepath.Join(made[session], name))
 		if have := !errors.Is(err, fs.ErrNotExist); have != want {
-			t.Errorf("after %v %s of session %s is there: %v, want %v", now.Sub(time.Now()).Round(time.Hour), name, session, have, want)
+			t.Errorf("after %v %s of session %s is there: %v, want %v", time.Until(now).Round(time.Hour), name, session, have, want)
 		}
 	}
 	sweep := func() {

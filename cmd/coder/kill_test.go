@@ -83,6 +83,7 @@ type kill struct {
 	seen     map[string]map[int]string // by turn and seq, the chunk
 	turns    []string                  // in order of appearance
 	decided  map[string]bool           // calls whose decision was acknowledged
+	prompted bool                      // the first turn has ended: its request need not come again
 	finished bool                      // the last turn has ended for good
 	replies  map[string]frame          // RPC answers by id
 	offered  bool                      // this connection was offered a stream
@@ -276,6 +277,7 @@ func (k *kill) take(f frame, send func(any) error, call func(string, string, ...
 		if len(f.Error) > 0 {
 			return fmt.Errorf("turn %s failed: %s", f.ID, f.Body)
 		}
+		k.prompted = k.prompted || f.ID == "turn1"
 		return call("approvals", "approvals")
 	case "rpc":
 		return k.answered(f, send, call)
@@ -290,12 +292,17 @@ func (k *kill) answered(f frame, send func(any) error, call func(string, string,
 	}
 	switch {
 	case f.ID == "setup":
-		err := send(map[string]any{"type": "cf_agent_use_chat_request", "id": "turn1", "init": map[string]any{
-			"method": "POST",
-			"body":   `{"messages":[{"id":"user1","role":"user","parts":[{"type":"text","text":"do the work"}]}],"trigger":"submit-message"}`,
-		}})
-		if err != nil || k.offered || len(k.turns) == 0 {
-			return err
+		if !k.prompted {
+			err := send(map[string]any{"type": "cf_agent_use_chat_request", "id": "turn1", "init": map[string]any{
+				"method": "POST",
+				"body":   `{"messages":[{"id":"user1","role":"user","parts":[{"type":"text","text":"do the work"}]}],"trigger":"submit-message"}`,
+			}})
+			if err != nil {
+				return err
+			}
+		}
+		if k.offered || len(k.turns) == 0 {
+			return nil
 		}
 		return send(map[string]any{"type": "cf_agent_stream_resume_ack", "id": k.turns[len(k.turns)-1]}) // did it end?
 	case f.ID == "approvals":
