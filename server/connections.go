@@ -107,6 +107,18 @@ func (t *connections) close() {
 	}
 }
 
+// closeUnless lets no connection in any more, unless there is one, or busy says that there is work. A client that
+// comes too late finds the next host.
+func (t *connections) closeUnless(busy func() bool) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.open) > 0 || busy() {
+		return false
+	}
+	t.closed = true
+	return true
+}
+
 // Connections counts who is connected.
 func (s *Server) Connections() Counts {
 	t := &s.connections

@@ -235,6 +235,16 @@ func TestCommandsOfTheHost(t *testing.T) {
 	p.ask("q1", "hello there")
 	p.until("q1 done")
 	auth := []string{"Authorization", "Bearer " + token}
+	stop := func(body string) (int, string) {
+		status, answer, _ := h.get("POST", "/host/stop", body, append(auth, "Content-Type", "application/json")...)
+		return status, answer
+	}
+	if status, body := stop(`{"ifIdle":true}`); status != 409 || !strings.Contains(body, "in use") {
+		t.Errorf("stop if idle, with a socket open: %d %s, want 409", status, body)
+	}
+	if status, body := stop(`{"ifIdle":`); status != 400 {
+		t.Errorf("stop with a broken body: %d %s, want 400", status, body)
+	}
 	_, body, _ := h.get("GET", "/host/status", "", auth...)
 	for _, want := range []string{`"version":"test"`, `"addr":"` + h.addr + `"`, `"sockets":1`, `"host":{"log":"x"}`, `"turns":0`} {
 		if !strings.Contains(body, want) {
@@ -257,11 +267,48 @@ func TestCommandsOfTheHost(t *testing.T) {
 	if _, body, _ = h.get("GET", "/host/sessions", "", auth...); body != "{\"sessions\":[]}\n" {
 		t.Errorf("sessions after the deletion are %s", body)
 	}
-	status, body, _ := h.get("POST", "/host/stop", "", append(auth, "Content-Type", "application/json")...)
-	if status != 202 {
+	if status, body := stop(""); status != 202 {
 		t.Errorf("stop: %d %s", status, body)
 	}
 	<-stopped
+}
+
+func TestAHostThatStopsBecauseItIsIdleLetsNobodyIn(t *testing.T) {
+	reply, reached, release := held("one ")
+	ended := make(chan struct{}, 1)
+	opts := agenttest.Options(t, agenttest.NewModel(reply))
+	opts.Changed = func() { signal(ended) }
+	stopped := make(chan struct{})
+	var wait func(*testing.T, int)
+	h := serve(t, opts, func(s *Server) {
+		s.opts.Stop = func() { close(stopped) }
+		wait = watched(s)
+	})
+	stop := func() int {
+		status, _, _ := h.get("POST", "/host/stop", `{"ifIdle":true}`, "Authorization", "Bearer "+token, "Content-Type", "application/json")
+		return status
+	}
+	p := h.join("one?_pk=a")
+	p.ask("q1", "hello")
+	<-reached
+	_ = p.ws.CloseNow()
+	wait(t, 0)
+	if status := stop(); status != 409 {
+		t.Errorf("stop if idle, while a turn runs: %d, want 409", status)
+	}
+	close(release)
+	for turns, _ := h.host.Busy(); turns > 0; turns, _ = h.host.Busy() {
+		<-ended
+	}
+	if status := stop(); status != 202 {
+		t.Errorf("stop if idle: %d, want 202", status)
+	}
+	<-stopped
+	resp := h.raw("GET /agents/coder-agent/two HTTP/1.1", "Host: 127.0.0.1:PORT", bearer, "Connection: Upgrade",
+		"Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==")
+	if resp.StatusCode != 503 {
+		t.Errorf("a socket after the stop is answered with %d, want 503", resp.StatusCode)
+	}
 }
 
 func TestNoListenerWithoutAToken(t *testing.T) {

@@ -1,6 +1,9 @@
 package server
 
 import (
+	"encoding/json"
+	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"os"
@@ -100,14 +103,37 @@ func (s *Server) deleteSession(w http.ResponseWriter, r *http.Request, name stri
 	}{name})
 }
 
-// stop answers first: once the program stops, nobody may be left to answer.
-func (s *Server) stop(w http.ResponseWriter, _ *http.Request) {
+// stop answers first: once the program stops, nobody may be left to answer. With ifIdle it refuses while the host is in
+// use; when it does not, nobody comes in any more.
+func (s *Server) stop(w http.ResponseWriter, r *http.Request) {
+	var want struct {
+		IfIdle bool `json:"ifIdle"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&want); err != nil && !errors.Is(err, io.EOF) {
+		answer(w, http.StatusBadRequest, errorBody{Error: "the body is not the JSON of a stop: " + err.Error()})
+		return
+	}
+	if want.IfIdle && !s.closeIdle() {
+		answer(w, http.StatusConflict, errorBody{
+			Error: "the host is in use", Hint: "coder status shows by whom; coder stop ends it all the same",
+		})
+		return
+	}
 	w.Header().Set("Connection", "close")
 	answer(w, http.StatusAccepted, struct {
 		Stopping bool `json:"stopping"`
 	}{true})
 	_ = http.NewResponseController(w).Flush() // a client that has gone wants it stopped all the same
 	s.opts.Stop()
+}
+
+// closeIdle lets no socket in any more, unless one is there or a turn runs or waits. A prompt is counted before its
+// socket goes, so that looking at the sockets first misses none.
+func (s *Server) closeIdle() bool {
+	return s.connections.closeUnless(func() bool {
+		turns, _ := s.opts.Host.Busy()
+		return turns > 0
+	})
 }
 
 // Counts says who is connected.
