@@ -49,8 +49,13 @@ const (
 // An origin says where a setting's value comes from.
 type origin struct {
 	Text string // the value as it was given
-	From string // "flag --model", "env CODER_MODEL", "FILE:LINE", "default"
+	From string // "flag --model", "env CODER_MODEL", "FILE:LINE", fromDefault
 }
+
+const fromDefault = "default"
+
+// typed reports whether the value stands on the command line.
+func (o origin) typed() bool { return strings.HasPrefix(o.From, "flag ") }
 
 // A setting is one row of the table of settings.
 type setting struct {
@@ -168,7 +173,7 @@ func (a *app) config(cmd *cobra.Command) (config, error) {
 		from := a.lookup(cmd, s, file)
 		if err := s.set(&c, from.Text); err != nil {
 			err = fmt.Errorf("config: %s (%s): %w", s.name, from.From, err)
-			if strings.HasPrefix(from.From, "flag ") {
+			if from.typed() {
 				return config{}, &usageError{Err: err, Command: cmd.CommandPath()}
 			}
 			return config{}, err
@@ -190,7 +195,7 @@ func (a *app) lookup(cmd *cobra.Command, s setting, file map[string]origin) orig
 	if v, ok := file[s.name]; ok {
 		return v
 	}
-	return origin{s.value(), "default"}
+	return origin{s.value(), fromDefault}
 }
 
 // checkBaseURL lets the key travel only where nobody can listen: over TLS, or to this machine.
@@ -234,3 +239,6 @@ func (c config) checkKey() error {
 	}
 	return nil
 }
+
+// choosesProvider reports whether the user has said who shall answer, or with what key.
+func (c config) choosesProvider() bool { return c.Key != "" || c.origins["baseURL"].From != fromDefault }

@@ -37,7 +37,7 @@ the config file, the config file over the defaults. The file is JSON and may hol
 // keyShown says whether there is a key, and nothing else of it.
 func keyShown(c config) origin {
 	if c.Key == "" {
-		return origin{"not set", "default"}
+		return origin{"not set", fromDefault}
 	}
 	return origin{"set", "env " + keyVar}
 }

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/coder-agent/coder/server"
 	"github.com/coder-agent/coder/server/client"
 )
 
@@ -23,12 +22,13 @@ const (
 
 // A connector finds the host of a data dir, or starts one.
 type connector struct {
-	app     *app
-	config  config
-	idle    time.Duration // of a host that it starts; 0: it ends with its last client
-	keyless bool          // the host that it starts will ask no model
-	started bool          // the host is one that it started
-	warned  bool          // the user knows that the running host is not quite theirs
+	app         *app
+	config      config
+	idle        time.Duration // of a host that it starts; 0: it ends with its last client
+	keyless     bool          // the host that it starts will ask no model
+	anyProvider bool          // whatever provider a running host asks will do: the command sends no prompt
+	started     bool          // the host is one that it started
+	warned      bool          // the user knows that the running host is not quite theirs
 }
 
 // address is client.Options.Host: it is called at each connect and reconnect.
@@ -44,12 +44,12 @@ func (c *connector) host(ctx context.Context) (hostFile, error) {
 	patience := time.AfterFunc(slowConnect, func() { fmt.Fprintln(c.app.stderr, "waiting for the host to be ready") })
 	defer patience.Stop()
 	for {
-		h, status, ok, err := running(ctx, c.config.DataDir)
+		h, _, ok, err := running(ctx, c.config.DataDir)
 		if err != nil {
 			return hostFile{}, fmt.Errorf("looking for a host: %w", err)
 		}
 		if ok {
-			replaced, err := c.compare(ctx, h, status)
+			replaced, err := c.compare(ctx, h)
 			if err != nil || !replaced {
 				return h, err
 			}
@@ -60,33 +60,43 @@ func (c *connector) host(ctx context.Context) (hostFile, error) {
 	}
 }
 
-// compare tells the user what the running host does not share with them. One that nobody uses and that a command
-// started is ended, so that the next is theirs.
-func (c *connector) compare(ctx context.Context, h hostFile, s server.Status) (replaced bool, err error) {
-	differs := c.difference(h)
-	if differs == "" {
+// compare judges a running host. One that nobody uses and that a command started is ended when it is of another version
+// or provider, so that the next is ours. Else another version is worth a note, but to another provider no prompt goes.
+func (c *connector) compare(ctx context.Context, h hostFile) (replaced bool, err error) {
+	foreign := c.foreign(h)
+	if foreign == nil && h.Version == version() {
 		return false, nil
 	}
-	if h.Detached && s.Turns == 0 && s.Connections.Sockets == 0 && c.config.checkKey() == nil && c.config.Host == hostAuto {
-		return true, h.stop(ctx)
+	if h.Detached && c.config.checkKey() == nil && c.config.Host == hostAuto {
+		if replaced, err = h.stopIdle(ctx); replaced || err != nil {
+			return replaced, err
+		}
+	}
+	if foreign != nil {
+		return false, foreign
 	}
 	if !c.warned {
 		c.warned = true
-		fmt.Fprintf(c.app.stderr, "note: the running host has %s; it stays because it is in use (coder stop ends it)\n", differs)
+		fmt.Fprintf(c.app.stderr, "note: the running host has version %s, this is %s; it stays because it is in use (coder stop ends it)\n",
+			h.Version, version())
 	}
 	return false, nil
 }
 
-func (c *connector) difference(h hostFile) string {
+// foreign says that the host asks another provider than the user wants, or with another key. Who has chosen neither
+// takes what there is.
+func (c *connector) foreign(h hostFile) error {
+	who := fmt.Sprintf("the running host (process %d)", h.PID)
+	const do = "end it with: coder stop; see what it does with: coder status; or choose another --data-dir"
 	switch {
-	case h.Version != version():
-		return fmt.Sprintf("version %s, this is %s", h.Version, version())
+	case c.anyProvider || !c.config.choosesProvider():
+		return nil
 	case h.BaseURL != c.config.BaseURL:
-		return fmt.Sprintf("base URL %s, yours is %s", h.BaseURL, c.config.BaseURL)
+		return &hintedError{fmt.Errorf("%s sends prompts to %s, and you chose %s", who, h.BaseURL, c.config.BaseURL), do}
 	case c.config.Key != "" && h.KeyHash != keyHash(h.Salt, c.config.Key, c.config.BaseURL):
-		return "another API key"
+		return &hintedError{fmt.Errorf("%s uses another key for %s than your %s", who, h.BaseURL, keyVar), do}
 	}
-	return ""
+	return nil
 }
 
 // An offer is what a client hands to the host that it starts, on stdin: nobody can read it there.

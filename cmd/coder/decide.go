@@ -46,7 +46,7 @@ func (d *decideCommand) run(ctx context.Context, name, call string) error {
 	if err != nil {
 		return &usageError{Err: err, Command: "coder approve"}
 	}
-	conn := &connector{app: d.app, config: d.config}
+	conn := &connector{app: d.app, config: d.config, anyProvider: true}
 	session, err := client.Dial(ctx, client.Options{Host: conn.address, Name: name})
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -32,18 +33,14 @@ func (e *hostError) Error() string { return e.Text }
 // Hint is the host's own.
 func (e *hostError) Hint() string { return e.Do }
 
-// request sends one request to the host and decodes its answer into result, unless that is nil.
-func (h hostFile) request(ctx context.Context, method, path string, result any) error {
-	var body io.Reader
-	if method == http.MethodPost {
-		body = strings.NewReader("{}")
-	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+h.Addr+path, body)
+// request sends one request to the host and decodes its answer into result, unless that is nil. body is JSON, or "".
+func (h hostFile) request(ctx context.Context, method, path, body string, result any) error {
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+h.Addr+path, strings.NewReader(body))
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Authorization", "Bearer "+h.Token)
-	if body != nil {
+	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	resp, err := loopback.Do(req)
@@ -81,7 +78,7 @@ func (h hostFile) status(ctx context.Context) (server.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
 	var s server.Status
-	if err := h.request(ctx, http.MethodGet, "/host/status", &s); err != nil {
+	if err := h.request(ctx, http.MethodGet, "/host/status", "", &s); err != nil {
 		return s, err
 	}
 	if s.PID != h.PID {
@@ -92,20 +89,33 @@ func (h hostFile) status(ctx context.Context) (server.Status, error) {
 
 func (h hostFile) sessions(ctx context.Context) ([]agent.Session, error) {
 	var list server.Sessions
-	err := h.request(ctx, http.MethodGet, "/host/sessions", &list)
+	err := h.request(ctx, http.MethodGet, "/host/sessions", "", &list)
 	return list.Sessions, err
 }
 
 func (h hostFile) deleteSession(ctx context.Context, name string) error {
-	return h.request(ctx, http.MethodDelete, "/host/sessions/"+url.PathEscape(name), nil)
+	return h.request(ctx, http.MethodDelete, "/host/sessions/"+url.PathEscape(name), "", nil)
 }
 
 // stop asks the host to end and waits until its process has.
 func (h hostFile) stop(ctx context.Context) error {
-	if err := h.request(ctx, http.MethodPost, "/host/stop", nil); err != nil && alive(h.PID) {
+	if err := h.request(ctx, http.MethodPost, "/host/stop", "{}", nil); err != nil && alive(h.PID) {
 		return &hintedError{err, fmt.Sprintf("end process %d yourself; no session is lost by that", h.PID)}
 	}
 	return waitGone(ctx, h.PID)
+}
+
+// stopIdle asks the host to end if nobody uses it, which the host decides, and waits until its process has. One that
+// does not answer is ending already: somebody was faster.
+func (h hostFile) stopIdle(ctx context.Context) (stopped bool, err error) {
+	err = h.request(ctx, http.MethodPost, "/host/stop", `{"ifIdle":true}`, nil)
+	if refused, ok := errors.AsType[*hostError](err); ok {
+		if refused.Status == http.StatusConflict {
+			return false, nil
+		}
+		return false, err
+	}
+	return true, waitGone(ctx, h.PID)
 }
 
 // waitGone waits until the process has ended. It is no child of ours, so all we can do is look.

@@ -154,7 +154,7 @@ func (a *app) messages(ctx context.Context, c config, name string) (messages []c
 	case err != nil:
 		return nil, err
 	case ok:
-		err = h.request(ctx, http.MethodGet, "/agents/coder-agent/"+name+"/get-messages", &messages)
+		err = h.request(ctx, http.MethodGet, "/agents/coder-agent/"+name+"/get-messages", "", &messages)
 		return messages, err
 	}
 	err = read(ctx, c.DataDir, func(s *store.Store) error {
@@ -177,7 +177,7 @@ func (a *app) deleteSessions(ctx context.Context, c config, names []string) erro
 		}
 	}
 	busy := slices.ContainsFunc(list, func(s agent.Session) bool { return s.Status == agent.Running })
-	conn := &connector{app: a, config: c, keyless: !busy}
+	conn := &connector{app: a, config: c, keyless: !busy, anyProvider: true}
 	h, err := conn.host(ctx)
 	if err != nil {
 		return err
@@ -190,11 +190,8 @@ func (a *app) deleteSessions(ctx context.Context, c config, names []string) erro
 	if !conn.started {
 		return nil
 	}
-	status, err := h.status(ctx)
-	if err != nil || status.Turns > 0 || status.Connections.Sockets > 0 {
-		return err // others have come meanwhile
-	}
-	return h.stop(ctx)
+	_, err = h.stopIdle(ctx) // unless others have come meanwhile
+	return err
 }
 
 func known(list []agent.Session, name string) bool {
