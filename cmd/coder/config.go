@@ -32,7 +32,7 @@ type config struct {
 	Addr     string          // host:port to listen on; port 0 takes a free one
 	BaseURL  string          // of the provider
 	Host     string          // hostAuto or hostManual
-	MaxSteps int             // model responses in one turn; 0 leaves it to the agent
+	MaxSteps int             // model responses in one turn; 0 leaves it to the host
 	Idle     time.Duration   // a detached host ends after this time without clients and work
 	PassEnv  []string        // further variables that the agent's commands may see
 	Key      string          // of the provider; from the environment only
@@ -76,7 +76,7 @@ var settings = []setting{
 		func(c *config, s string) error { c.Model = s; return nonEmpty(s) },
 	},
 	{
-		"mode", "mode", "CODER_MODE", constant(""), "permission mode of new sessions: " + strings.Join(permission.Names(), ", "),
+		"mode", "mode", "CODER_MODE", constant(""), "permission mode: " + strings.Join(permission.Names(), ", "),
 		func(c *config, s string) (err error) {
 			if s != "" {
 				c.Mode, err = permission.ParseMode(s)
@@ -110,7 +110,7 @@ var settings = []setting{
 		},
 	},
 	{
-		"maxSteps", "max-steps", "CODER_MAX_STEPS", constant("0"), "model responses in one turn; 0: the agent's own limit",
+		"maxSteps", "max-steps", "CODER_MAX_STEPS", constant("100"), "model responses in one turn; 0: the host's own limit",
 		func(c *config, s string) (err error) {
 			c.MaxSteps, err = strconv.Atoi(s)
 			if err != nil || c.MaxSteps < 0 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -89,7 +90,7 @@ func (r *runCommand) run(ctx context.Context, args []string) error {
 		return err
 	}
 	conn := &connector{app: r.app, config: r.config}
-	if r.config.origins["idle"].From != "default" {
+	if r.config.origins["idle"].From != fromDefault {
 		conn.idle = r.config.Idle
 	}
 	if err := r.chooseSession(ctx); err != nil {
@@ -219,31 +220,59 @@ func (r *runCommand) chooseSession(ctx context.Context) error {
 	return nil
 }
 
-// open connects to the session and sets it up. A new session gets the mode that coder run has when nobody chose one.
+// open connects to the session and sets it up. What was typed holds for every session; what the environment, the config
+// file and the defaults say is for a new one.
 func (r *runCommand) open(ctx context.Context, conn *connector) (*client.Session, headless.Result, error) {
-	setup := agent.Setup{
-		Workdir: r.folder, Mode: string(r.config.Mode), MaxSteps: &r.config.MaxSteps,
-		Environ: commandEnviron(r.app.environ(), r.config.PassEnv),
-	}
-	if r.config.origins["model"].From != "default" {
-		setup.Model = r.config.Model
-	}
 	query := url.Values{}
 	if !r.detach {
 		query.Set("tether", tether)
 	}
+	setup := r.setup(origin.typed)
+	setup.Workdir, setup.Environ = r.folder, commandEnviron(r.app.environ(), r.config.PassEnv)
 	session, about, err := r.app.dial(ctx, conn, r.session, query, setup)
 	if err != nil {
 		return nil, about.Result, err
 	}
-	if about.created && r.config.Mode == "" {
-		about.Mode = string(permission.ModeAuto)
-		if err := session.Call(ctx, "setMode", nil, about.Mode); err != nil {
-			session.Close()
-			return nil, about.Result, err
+	if !about.created {
+		r.keeps(about.Result)
+		return session, about.Result, nil
+	}
+	var first agent.SetupResult
+	if err := session.Call(ctx, "setup", &first, r.setup(func(origin) bool { return true })); err != nil {
+		session.Close()
+		return nil, about.Result, err
+	}
+	about.Mode, about.Model = string(first.Mode), first.Model
+	return session, about.Result, nil
+}
+
+// setup is what the settings want of the session, those whose origin counts. Nobody's choice is mode auto, and the host's
+// model.
+func (r *runCommand) setup(counts func(origin) bool) (s agent.Setup) {
+	from := r.config.origins
+	if counts(from["mode"]) {
+		s.Mode = string(cmp.Or(r.config.Mode, permission.ModeAuto))
+	}
+	if counts(from["model"]) && from["model"].From != fromDefault {
+		s.Model = r.config.Model
+	}
+	if counts(from["maxSteps"]) {
+		s.MaxSteps = &r.config.MaxSteps
+	}
+	return s
+}
+
+// keeps tells who has set a mode or a model for all sessions that this one was there before.
+func (r *runCommand) keeps(about headless.Result) {
+	for _, s := range []struct{ name, want, have string }{
+		{"mode", string(r.config.Mode), about.Mode}, {"model", r.config.Model, about.Model},
+	} {
+		from := r.config.origins[s.name]
+		if s.want != s.have && from.From != fromDefault && s.want != "" {
+			fmt.Fprintf(r.app.stderr, "note: session %s keeps its %s, %s: what %s says is for new sessions (--%s changes it)\n",
+				about.Session, s.name, headless.Line(s.have, 80), from.From, s.name)
 		}
 	}
-	return session, about.Result, nil
 }
 
 // leave waits until the prompt is durable and goes.
