@@ -19,6 +19,7 @@ func main() {
 		getenv: os.Getenv, environ: os.Environ, signals: make(chan os.Signal, 2), exit: os.Exit,
 	}
 	signal.Notify(w.signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a broken stdout or stderr is an error of the write, and no end
 	os.Exit(run(context.Background(), os.Args[1:], w))
 }
 
@@ -81,6 +82,7 @@ const (
 	exitParked    = 4 // a tool call waits for a decision
 	exitStopped   = 5 // the budget is spent, or a loop was stopped
 	exitCancelled = 130
+	exitUnread    = 141 // stdout takes nothing more: what a shell reports of a program that SIGPIPE has ended
 )
 
 // An exitError ends the command with a code. Without an Err there is nothing left to say.
@@ -143,6 +145,7 @@ func report(stderr io.Writer, err error) int {
 	code := exitFailed
 	var exit *exitError
 	var usage *usageError
+	var unread *headless.OutputError
 	switch {
 	case errors.As(err, &exit):
 		code = exit.Code
@@ -151,6 +154,10 @@ func report(stderr io.Writer, err error) int {
 		}
 	case errors.As(err, &usage):
 		code = exitUsage
+	case errors.As(err, &unread):
+		code = exitUnread
+	case errors.Is(err, syscall.EPIPE):
+		return exitUnread // as head does to whoever feeds it
 	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
 		return exitCancelled // the user knows
 	}

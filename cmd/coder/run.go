@@ -106,13 +106,15 @@ func (r *runCommand) run(ctx context.Context, args []string) error {
 		fmt.Fprintln(r.app.stderr, "mode auto: commands run without asking, and are not sandboxed yet")
 	}
 	about.Turn = session.Prompt(client.UserMessage(prompt))
-	if r.detach {
-		return r.leave(ctx, session, about)
-	}
-	return r.app.follow(ctx, session, about, headless.Options{
-		Out: r.app.stdout, Err: r.app.stderr, Format: format, Interrupt: r.app.takeSignals(),
+	options := headless.Options{
+		Out: r.app.stdout, Err: r.app.stderr, Format: format,
 		Reasoning: r.verbose, ResultLines: map[bool]int{true: verboseLines}[r.verbose],
-	})
+	}
+	if r.detach {
+		return headless.Leave(ctx, session, about, options)
+	}
+	options.Interrupt = r.app.takeSignals()
+	return r.app.follow(ctx, session, about, options)
 }
 
 // prompt is the argument or stdin. What is piped in besides an argument is its context.
@@ -273,24 +275,4 @@ func (r *runCommand) keeps(about headless.Result) {
 				about.Session, s.name, headless.Line(s.have, 80), from.From, s.name)
 		}
 	}
-}
-
-// leave waits until the prompt is durable and goes.
-func (r *runCommand) leave(ctx context.Context, session *client.Session, about headless.Result) error {
-	if err := session.Flush(ctx); err != nil {
-		return err
-	}
-	said, stop := context.WithCancel(ctx)
-	stop() // only what has come already
-	for {
-		u, err := session.Next(said)
-		if err != nil {
-			break
-		}
-		if end, ok := u.(client.TurnEnded); ok && end.Turn == about.Turn && end.Error != "" {
-			return &hintedError{errors.New(end.Error), end.Hint}
-		}
-	}
-	_, err := fmt.Fprintf(r.app.stderr, "the turn goes on; see it with: coder sessions show %s\n", about.Session)
-	return err
 }

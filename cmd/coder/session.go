@@ -61,13 +61,19 @@ func (a *app) explain(err error, setup agent.Setup) error {
 // follow shows the turn to its end and turns its finish reason into an exit code.
 func (a *app) follow(ctx context.Context, session *client.Session, about headless.Result, opts headless.Options) error {
 	result, err := headless.Follow(ctx, session, about, opts)
+	if result.Reason == chat.FinishError && err == nil {
+		return &hintedError{errors.New(result.Error), result.Hint}
+	}
+	return ending(result, err)
+}
+
+// ending is the exit code of what headless has shown.
+func ending(result headless.Result, err error) error {
 	switch {
 	case errors.Is(err, headless.ErrInterrupted):
 		return &exitError{Code: exitCancelled}
 	case err != nil:
 		return err
-	case result.Reason == chat.FinishError:
-		return &hintedError{errors.New(result.Error), result.Hint}
 	case result.ExitCode != exitDone:
 		return &exitError{Code: result.ExitCode}
 	}

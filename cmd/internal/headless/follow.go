@@ -2,8 +2,8 @@
 package headless
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -47,19 +47,10 @@ type Options struct {
 var ErrInterrupted = errors.New("interrupted")
 
 // Follow shows a turn of the session until it ends and returns what has come of it. The turn is r.Turn or, if that is
-// empty, the next that starts. The fields of r that name the session are kept.
+// empty, the next that starts. The fields of r that name the session, and what was decided, are kept. When Out takes
+// nothing more the turn is cancelled, and the error is an *OutputError.
 func Follow(ctx context.Context, s *client.Session, r Result, o Options) (Result, error) {
-	f := &follower{
-		session: s, result: r, options: o, show: &progress{Options: o, session: r.Session},
-		calls: make(map[string]*call),
-	}
-	if o.Format == "" {
-		f.options.Format = Text
-	}
-	if id := r.Turn; id != "" {
-		f.turn.Store(&id)
-	}
-	f.result.Approvals = []Approval{}
+	f := newFollower(s, r, o)
 	ctx, cancel := context.WithCancelCause(ctx)
 	var owned sync.WaitGroup
 	defer owned.Wait()
@@ -79,13 +70,33 @@ func Follow(ctx context.Context, s *client.Session, r Result, o Options) (Result
 
 // A follower follows one turn.
 type follower struct {
-	session *client.Session
-	options Options
-	show    *progress
-	result  Result
-	calls   map[string]*call
-	turn    atomic.Pointer[string] // the id, once it is known
-	queued  bool                   // the user knows that the turn waits
+	session  *client.Session
+	options  Options
+	show     *progress
+	result   Result
+	calls    map[string]*call
+	turn     atomic.Pointer[string] // the id, once it is known
+	prompted bool                   // the turn is that of a prompt of ours
+	doc      document               // the session's, as it was last
+	queued   bool                   // the user knows that the turn waits
+	broken   error                  // why Out takes nothing more
+}
+
+func newFollower(s *client.Session, r Result, o Options) *follower {
+	if o.Format == "" {
+		o.Format = Text
+	}
+	f := &follower{
+		session: s, result: r, options: o, show: &progress{Options: o, session: r.Session},
+		calls: make(map[string]*call), prompted: r.Turn != "",
+	}
+	if id := r.Turn; id != "" {
+		f.turn.Store(&id)
+	}
+	if f.result.Approvals == nil {
+		f.result.Approvals = []Approval{}
+	}
+	return f
 }
 
 // A call is what is known of a tool call of the turn.
@@ -114,7 +125,7 @@ func (f *follower) take(ctx context.Context, u client.Update) (bool, error) {
 	switch u := u.(type) {
 	case client.Event:
 		if f.follows(u) {
-			return false, f.event(u)
+			f.event(u)
 		}
 	case client.TurnEnded:
 		if id := f.turn.Load(); id != nil && *id == u.Turn {
@@ -122,6 +133,7 @@ func (f *follower) take(ctx context.Context, u client.Update) (bool, error) {
 		}
 	case client.State:
 		f.state(u.State)
+		f.waits()
 	case client.Disconnected:
 		f.show.note("connection lost (%s), trying again", Line(u.Err.Error(), 200))
 	case client.Connected:
@@ -144,27 +156,34 @@ func (f *follower) follows(e client.Event) bool {
 	return *id == e.Turn
 }
 
-// state tells that the turn waits behind another.
-func (f *follower) state(doc json.RawMessage) {
-	var state struct {
-		Queued int `json:"queued"`
-	}
-	if err := json.Unmarshal(doc, &state); err != nil || state.Queued == 0 || f.queued {
+// event shows one event. Once Out is broken it only counts.
+func (f *follower) event(u client.Event) {
+	f.count(u.Event)
+	if f.broken != nil {
 		return
 	}
-	f.queued = true
-	f.show.note("waiting: another turn of the session runs")
-}
-
-func (f *follower) event(u client.Event) error {
-	f.count(u.Event)
+	var err error
 	if f.options.Format == JSONL {
-		if err := f.jsonLine(u); err != nil {
-			return err
-		}
+		err = f.jsonLine(u)
+	}
+	if started, ok := u.Event.(chat.TurnStarted); ok && err == nil {
+		f.begins(started)
+		err = f.tell()
 	}
 	f.show.event(u.Event, f.calls, f.options.Format == Text)
-	return f.show.err
+	if err = cmp.Or(err, f.show.err); err != nil {
+		f.breaks(err)
+	}
+}
+
+// breaks cancels the turn: nobody reads its answer any more.
+func (f *follower) breaks(err error) {
+	f.broken = &OutputError{err}
+	f.show.mid = false
+	f.show.note("nobody takes the answer any more; cancelling the turn")
+	if id := f.turn.Load(); id != nil {
+		f.session.Cancel(*id)
+	}
 }
 
 // count keeps the result up to date.
@@ -205,38 +224,6 @@ func (f *follower) call(id string) *call {
 	return c
 }
 
-// jsonLine prints the event with the names of session and turn at its end.
-func (f *follower) jsonLine(u client.Event) error {
-	names, err := json.Marshal(struct {
-		Session string `json:"session"`
-		Turn    string `json:"turn"`
-	}{f.result.Session, u.Turn})
-	if err != nil {
-		return err
-	}
-	out := append([]byte(nil), u.Body[:len(u.Body)-1]...)
-	out = append(out, ',')
-	out = append(out, names[1:]...)
-	_, err = f.options.Out.Write(append(out, '\n'))
-	return err
-}
-
-// errorLine ends JSONL when there is no event that could: the prompt was refused, or the end of the turn is not recorded.
-func (f *follower) errorLine() error {
-	if f.options.Format != JSONL {
-		return nil
-	}
-	enc := json.NewEncoder(f.options.Out)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(struct {
-		Type      string `json:"type"`
-		ErrorText string `json:"errorText"`
-		Hint      string `json:"hint,omitempty"`
-		Session   string `json:"session"`
-		Turn      string `json:"turn"`
-	}{"error", f.result.Error, f.result.Hint, f.result.Session, f.result.Turn})
-}
-
 // ended settles the result. A turn that ended out of sight is known by its transcript only.
 func (f *follower) ended(ctx context.Context, end client.TurnEnded) error {
 	if f.result.Reason == "" {
@@ -245,9 +232,7 @@ func (f *follower) ended(ctx context.Context, end client.TurnEnded) error {
 			f.result.Reason = chat.FinishCancelled
 		case end.Error != "":
 			f.result.Reason, f.result.Error, f.result.Hint = chat.FinishError, end.Error, end.Hint
-			if err := f.errorLine(); err != nil {
-				return err
-			}
+			f.errorLine()
 		case end.Lost:
 			if err := f.lost(ctx); err != nil {
 				return err
@@ -295,11 +280,8 @@ func (f *follower) finish(err error) (Result, error) {
 	}
 	f.result.ExitCode = code(f.result.Reason)
 	f.show.end(f.result)
-	if f.options.Format != JSON {
-		return f.result, nil
+	if f.broken == nil && f.options.Format == JSON {
+		f.broken = printJSON(f.options.Out, f.result)
 	}
-	enc := json.NewEncoder(f.options.Out)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return f.result, enc.Encode(f.result)
+	return f.result, f.broken
 }

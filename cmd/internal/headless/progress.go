@@ -126,18 +126,34 @@ func (p *progress) results(text string) {
 
 // end prints how the turn ended and what it took.
 func (p *progress) end(r Result) {
-	for _, a := range r.Approvals {
-		if r.Reason != chat.FinishApproval {
-			break
-		}
-		p.note("waiting for approval: %s", title(a.ToolName, a.Summary))
+	if r.Reason == chat.FinishApproval {
+		p.waiting("waiting for approval", r.Approvals)
+	}
+	p.note("%s: %s", ending[r.Reason], cost(r))
+}
+
+// waiting prints the calls that wait, each with why and with what decides it.
+func (p *progress) waiting(head string, list []Approval) {
+	for _, a := range list {
+		p.note("%s: %s", head, title(a.ToolName, a.Summary))
 		if a.Reason != "" {
 			p.note("  because %s", Line(a.Reason, errorWidth))
 		}
 		p.note("  coder approve %s %s", p.session, a.ToolCallID)
 		p.note("  coder deny %s %s", p.session, a.ToolCallID)
 	}
-	p.note("%s: %s", ending[r.Reason], cost(r))
+}
+
+// decision prints what the command itself has decided.
+func (p *progress) decision(d Decision) {
+	verb := "denied"
+	switch {
+	case d.Approved:
+		verb = "approved"
+	case d.Reason == superseded:
+		verb = "denied by this prompt"
+	}
+	p.note("%s: %s", verb, title(d.ToolName, d.Summary))
 }
 
 // ending is how each finish reason reads.

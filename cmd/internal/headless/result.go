@@ -18,6 +18,7 @@ type Result struct {
 	ToolCalls int               `json:"toolCalls"`
 	Usage     chat.Usage        `json:"usage"`
 	Approvals []Approval        `json:"approvals"` // calls that wait for a decision
+	Decided   []Decision        `json:"decided,omitempty"` // before the turn began
 	Error     string            `json:"error,omitempty"`
 	Hint      string            `json:"hint,omitempty"`
 }
@@ -28,6 +29,15 @@ type Approval struct {
 	ToolName   string `json:"toolName"`
 	Summary    string `json:"summary"`
 	Reason     string `json:"reason"`
+}
+
+// A Decision is a tool call that the command has decided: as it was told to, or by a prompt, which denies what waits.
+type Decision struct {
+	ToolCallID string `json:"toolCallId"`
+	ToolName   string `json:"toolName"`
+	Summary    string `json:"summary"`
+	Approved   bool   `json:"approved"`
+	Reason     string `json:"reason,omitempty"`
 }
 
 // code is the exit code of a turn that ended with the reason.

@@ -1,0 +1,78 @@
+package headless
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/coder-agent/coder/server/client"
+)
+
+// An OutputError says that Out takes nothing more: whoever read it has gone, or a disk is full.
+type OutputError struct{ Err error }
+
+func (e *OutputError) Error() string { return fmt.Sprintf("the output is lost (%v)", e.Err) }
+func (e *OutputError) Unwrap() error { return e.Err }
+
+// printJSON prints v as one document.
+func printJSON(out io.Writer, v any) error {
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return &OutputError{err}
+	}
+	return nil
+}
+
+// jsonLine prints the event with the names of session and turn at its end.
+func (f *follower) jsonLine(u client.Event) error {
+	names, err := json.Marshal(struct {
+		Session string `json:"session"`
+		Turn    string `json:"turn"`
+	}{f.result.Session, u.Turn})
+	if err != nil {
+		return err
+	}
+	return f.join(u.Body, names)
+}
+
+// line prints a line of our own: the type, the fields, and the names.
+func (f *follower) line(kind string, fields any) error {
+	head, err := json.Marshal(struct {
+		Type string `json:"type"`
+	}{kind})
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(fields)
+	if err != nil {
+		return err
+	}
+	return f.jsonLine(client.Event{Turn: f.result.Turn, Body: joinObjects(head, body)})
+}
+
+func (f *follower) join(a, b []byte) error {
+	if _, err := f.options.Out.Write(append(joinObjects(a, b), '\n')); err != nil {
+		return &OutputError{err}
+	}
+	return nil
+}
+
+// errorLine ends JSONL when there is no event that could: the prompt was refused, or the end of the turn is not recorded.
+func (f *follower) errorLine() {
+	if f.options.Format != JSONL || f.broken != nil {
+		return
+	}
+	f.broken = f.line("error", struct {
+		ErrorText string `json:"errorText"`
+		Hint      string `json:"hint,omitempty"`
+	}{f.result.Error, f.result.Hint})
+}
+
+// joinObjects makes one JSON object of two that are not empty.
+func joinObjects(a, b []byte) []byte {
+	out := append([]byte(nil), a[:len(a)-1]...)
+	out = append(out, ',')
+	return append(out, b[1:]...)
+}
