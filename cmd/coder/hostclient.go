@@ -118,6 +118,13 @@ func (h hostFile) stopIdle(ctx context.Context) (stopped bool, err error) {
 	return true, waitGone(ctx, h.PID)
 }
 
+// ending reports whether the error of a request says that the host, which has just been there, is ending: it does not
+// answer, or says so.
+func ending(err error) bool {
+	refused, answered := errors.AsType[*hostError](err)
+	return err != nil && (!answered || refused.Status == http.StatusServiceUnavailable)
+}
+
 // waitGone waits until the process has ended. It is no child of ours, so all we can do is look.
 func waitGone(ctx context.Context, pid int) error {
 	tick := time.NewTicker(5 * time.Millisecond)

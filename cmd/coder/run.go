@@ -50,7 +50,8 @@ func newRun(a *app) *cobra.Command {
 With - the prompt is read from stdin; what is piped in besides a prompt becomes its context. The session lives on:
 go on with -c, or with --session NAME.
 
-Exit codes: 0 done, 1 error, 2 usage, 3 step limit, 4 waits for a decision, 5 stopped, 130 cancelled.`,
+Exit codes: 0 done, 1 error, 2 usage, 3 step limit, 4 waits for a decision, 5 stopped, 130 cancelled,
+141 nobody reads stdout.`,
 		Example: `  coder run 'fix the failing test'
   git diff | coder run 'review this'
   coder run -c --output json 'and now the docs' | jq -r .text
@@ -69,9 +70,14 @@ Exit codes: 0 done, 1 error, 2 usage, 3 step limit, 4 waits for a decision, 5 st
 	f.StringVar(&r.session, "session", "", "name of the session; a new name makes a new session (default: a name is made)")
 	f.BoolVarP(&r.goOn, "continue", "c", false, "go on with the last session of the folder")
 	f.BoolVar(&r.detach, "detach", false, "return once the prompt is recorded; the turn goes on")
-	f.StringVar(&r.output, "output", "text", "text, json (one document at the end) or jsonl (each event)")
+	addOutput(cmd, &r.output)
 	f.BoolVar(&r.verbose, "verbose", false, "show what the model thinks aloud and the beginning of tool results")
 	return cmd
+}
+
+// addOutput gives cmd the flag that chooses what goes to stdout.
+func addOutput(cmd *cobra.Command, output *string) {
+	cmd.Flags().StringVar(output, "output", "text", "text, json (one document at the end) or jsonl (each event)")
 }
 
 func (r *runCommand) run(ctx context.Context, args []string) error {

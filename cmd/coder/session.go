@@ -64,11 +64,11 @@ func (a *app) follow(ctx context.Context, session *client.Session, about headles
 	if result.Reason == chat.FinishError && err == nil {
 		return &hintedError{errors.New(result.Error), result.Hint}
 	}
-	return ending(result, err)
+	return outcome(result, err)
 }
 
-// ending is the exit code of what headless has shown.
-func ending(result headless.Result, err error) error {
+// outcome is the exit code of what headless has shown.
+func outcome(result headless.Result, err error) error {
 	switch {
 	case errors.Is(err, headless.ErrInterrupted):
 		return &exitError{Code: exitCancelled}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -73,7 +72,7 @@ func newSessionsShow(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			messages, err := a.messages(cmd.Context(), c, args[0])
+			t, err := a.transcript(cmd.Context(), c, args[0])
 			if err != nil {
 				return err
 			}
@@ -81,9 +80,9 @@ func newSessionsShow(a *app) *cobra.Command {
 				return printJSON(a.stdout, struct {
 					Name     string         `json:"name"`
 					Messages []chat.Message `json:"messages"`
-				}{args[0], messages})
+				}{t.session.Name, append(t.messages, t.queued...)})
 			}
-			return headless.PrintTranscript(a.stdout, messages)
+			return t.print(a.stdout)
 		},
 	}
 	addFlags(cmd, "dataDir")
@@ -127,41 +126,28 @@ func (a *app) sessions(ctx context.Context, c config) ([]agent.Session, error) {
 		return nil, err
 	}
 	if ok {
-		return h.sessions(ctx)
+		list, err := h.sessions(ctx)
+		if !ending(err) || ctx.Err() != nil {
+			return list, err
+		}
 	}
 	list := []agent.Session{}
 	err = read(ctx, c.DataDir, func(s *store.Store) error {
 		rows, err := s.Sessions(ctx)
+		if err != nil {
+			return err
+		}
+		open, err := s.OpenSessions(ctx)
 		for _, row := range rows {
-			list = append(list, agent.SessionOf(row))
+			session := agent.SessionOf(row)
+			if slices.Contains(open, row.Key) {
+				session.Status = interrupted
+			}
+			list = append(list, session)
 		}
 		return err
 	})
 	return list, err
-}
-
-// messages reads a session's transcript: from the host or, without one, from disk.
-func (a *app) messages(ctx context.Context, c config, name string) (messages []chat.Message, err error) {
-	list, err := a.sessions(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	if !known(list, name) {
-		return nil, noSession(name)
-	}
-	h, _, ok, err := running(ctx, c.DataDir)
-	switch {
-	case err != nil:
-		return nil, err
-	case ok:
-		err = h.request(ctx, http.MethodGet, "/agents/coder-agent/"+name+"/get-messages", "", &messages)
-		return messages, err
-	}
-	err = read(ctx, c.DataDir, func(s *store.Store) error {
-		messages, err = s.Messages(ctx, strings.ToLower(name))
-		return err
-	})
-	return messages, err
 }
 
 // deleteSessions has the host delete them; it starts one if none runs, for nobody else may write. That host needs no
@@ -176,8 +162,7 @@ func (a *app) deleteSessions(ctx context.Context, c config, names []string) erro
 			return noSession(name)
 		}
 	}
-	busy := slices.ContainsFunc(list, func(s agent.Session) bool { return s.Status == agent.Running })
-	conn := &connector{app: a, config: c, keyless: !busy, anyProvider: true}
+	conn := &connector{app: a, config: c, keyless: !resumes(list), anyProvider: true}
 	h, err := conn.host(ctx)
 	if err != nil {
 		return err

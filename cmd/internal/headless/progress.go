@@ -119,7 +119,7 @@ func (p *progress) results(text string) {
 	if p.ResultLines == 0 {
 		return
 	}
-	for _, l := range excerpt(text, p.ResultLines) {
+	for _, l := range excerpt(text, p.ResultLines, "") {
 		p.note("    %s", l)
 	}
 }
@@ -168,6 +168,9 @@ var ending = map[chat.FinishReason]string{
 	chat.FinishCancelled: "cancelled",
 	chat.FinishError:     "failed",
 }
+
+// Ending says how a turn ended.
+func Ending(r chat.FinishReason) string { return ending[r] }
 
 func cost(r Result) string {
 	parts := []string{

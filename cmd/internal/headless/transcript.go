@@ -8,61 +8,144 @@ import (
 	"github.com/coder-agent/coder/agent/chat"
 )
 
-// PrintTranscript prints messages for people.
-func PrintTranscript(out io.Writer, messages []chat.Message) error {
-	var b strings.Builder
-	for i, m := range messages {
-		if i > 0 {
-			b.WriteString("\n")
-		}
-		switch m.Role {
-		case chat.User:
-			fmt.Fprintf(&b, "you:\n%s\n", indent(m.Text()))
-		default:
-			b.WriteString("coder:\n")
-			for _, p := range m.Parts {
-				printPart(&b, p)
-			}
+// resultLines is how much of a result a transcript shows: who wants it all takes the JSON.
+const resultLines = 6
+
+// A Transcript is a session for PrintTranscript.
+type Transcript struct {
+	Session  string
+	Messages []chat.Message // with their Steps; the last may be of an open turn
+	Queued   []chat.Message // prompts that wait for their turn
+	Summary  func(chat.ToolCall) string
+	Open     string // what has become of the open turn, such as "running"
+	End      string // how it stands with the session; "" needs no word
+}
+
+// PrintTranscript prints a transcript for people. A call begins with > when it ran, with ! when it failed or was denied,
+// with ? when it waits for a decision, and with ~ when it has no result yet; ~ also tells where a response was cut off.
+func PrintTranscript(out io.Writer, t Transcript) error {
+	p := &page{Transcript: t}
+	for _, m := range t.Messages {
+		if m.Role == chat.Assistant {
+			p.assistant(m)
+		} else {
+			p.says("you:", m)
 		}
 	}
-	_, err := io.WriteString(out, b.String())
+	for _, m := range t.Queued {
+		p.says("you (waits for its turn):", m)
+	}
+	if t.End != "" {
+		p.head(t.End)
+	}
+	_, err := io.WriteString(out, p.text.String())
 	return err
 }
 
-func printPart(b *strings.Builder, p chat.Part) {
-	switch p := p.(type) {
+// A page is a transcript while it is written.
+type page struct {
+	Transcript
+	text strings.Builder
+}
+
+// head begins a block.
+func (p *page) head(line string) {
+	if p.text.Len() > 0 {
+		p.text.WriteString("\n")
+	}
+	fmt.Fprintln(&p.text, line)
+}
+
+func (p *page) line(format string, args ...any) { fmt.Fprintf(&p.text, "  "+format+"\n", args...) }
+
+func (p *page) says(who string, m chat.Message) {
+	p.head(who)
+	for _, part := range m.Parts {
+		p.prose(part)
+	}
+}
+
+func (p *page) prose(part chat.Part) {
+	switch part := part.(type) {
 	case chat.Text:
-		if p.Text != "" {
-			fmt.Fprintln(b, indent(p.Text))
+		if strings.TrimSpace(part.Text) != "" {
+			fmt.Fprintln(&p.text, indent(part.Text))
 		}
-	case chat.ToolCall:
-		fmt.Fprintf(b, "  > %s\n", Line(p.Name+" "+string(p.Input), summaryWidth))
-		if p.State == chat.ApprovalRequested {
-			fmt.Fprintf(b, "    waits for a decision: %s\n", p.ID)
-		}
-		if p.Finished() {
-			for _, l := range excerpt(p.Result(), 4) {
-				fmt.Fprintf(b, "    %s\n", l)
-			}
-		}
-	case chat.Steering:
-		fmt.Fprintf(b, "  you, meanwhile: %s\n", Line(p.Text, summaryWidth))
 	case chat.File:
-		fmt.Fprintf(b, "  file %s (%s)\n", Line(p.Filename, 80), Line(p.MediaType, 80))
+		p.line("file %s (%s)", Line(part.Filename, 80), Line(part.MediaType, 80))
+	}
+}
+
+// assistant prints a turn. Where a step has ended is where the next begins.
+func (p *page) assistant(m chat.Message) {
+	p.head("coder:")
+	step := -1
+	for _, part := range m.Parts {
+		switch part := part.(type) {
+		case chat.StepStart:
+			p.ended(m, step)
+			step++
+		case chat.ToolCall:
+			p.call(part)
+		case chat.Steering:
+			p.head("you, meanwhile:")
+			fmt.Fprintln(&p.text, indent(part.Text))
+			p.head("coder:")
+		default:
+			p.prose(part)
+		}
+	}
+	p.ended(m, step)
+}
+
+// ended tells that the response of a step was cut off.
+func (p *page) ended(m chat.Message, step int) {
+	if step < 0 || step >= len(m.Steps) {
+		return
+	}
+	switch m.Steps[step].Status {
+	case chat.StepInterrupted:
+		p.line("~ interrupted here: the model does not see this answer and was asked again")
+	case chat.StepCancelled:
+		p.line("~ cancelled here")
+	case chat.StepOpen:
+		p.line("~ %s", p.Open)
+	}
+}
+
+func (p *page) call(c chat.ToolCall) {
+	mark := map[chat.ToolState]string{
+		chat.OutputAvailable: ">", chat.OutputError: "!", chat.OutputDenied: "!", chat.ApprovalRequested: "?",
+	}[c.State]
+	if mark == "" {
+		mark = "~"
+	}
+	summary := p.Summary(c)
+	p.line("%s %s", mark, title(c.Name, summary))
+	switch {
+	case c.Finished():
+		for _, l := range excerpt(c.Result(), resultLines, " (--json shows all)") {
+			p.line("    %s", l)
+		}
+	case c.State == chat.ApprovalRequested:
+		p.line("    waits: coder approve %s %s", p.Session, c.ID)
+		p.line("        or coder deny %s %s", p.Session, c.ID)
+	default:
+		p.line("    %s", p.Open)
 	}
 }
 
 func indent(s string) string {
-	return "  " + strings.ReplaceAll(strings.TrimRight(Printable(s), "\n"), "\n", "\n  ")
+	return "  " + strings.ReplaceAll(strings.TrimRight(Printable(s), " \n"), "\n", "\n  ")
 }
 
-// excerpt returns the first lines of a text, the last of them the number of those left out.
-func excerpt(text string, most int) []string {
+// excerpt returns the first lines of a text, the last of them the number of those left out and how to see them.
+func excerpt(text string, most int, how string) []string {
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	var out []string
 	for i, l := range lines {
 		if i == most-1 && len(lines) > most {
-			return append(out, fmt.Sprintf("… %d more lines", len(lines)-i))
+			return append(out, fmt.Sprintf("… %d more lines%s", len(lines)-i, how))
 		}
 		out = append(out, clip(strings.ReplaceAll(Printable(l), "\t", "    "), summaryWidth))
 	}

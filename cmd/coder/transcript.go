@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/coder-agent/coder/agent"
+	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/store"
+	"github.com/coder-agent/coder/cmd/internal/headless"
+	"github.com/coder-agent/coder/tools"
+)
+
+// interrupted is the status of a session whose turn is open, or whose prompt waits for its turn, while no host runs: the
+// next host goes on with it.
+const interrupted agent.Status = "interrupted"
+
+// A transcript is a session as it is on disk, which is where a host that runs has what it tells: so it is read there,
+// with what the host does not show to clients, the steps.
+type transcript struct {
+	session  agent.Session
+	messages []chat.Message // that of the open turn as far as it is
+	queued   []chat.Message // prompts that wait for their turn
+	waiting  []chat.ToolCall
+	last     store.Turn // that is done
+	resumes  bool       // a host that starts now will go on with a turn, of this session or another
+}
+
+// transcript reads a session.
+func (a *app) transcript(ctx context.Context, c config, name string) (transcript, error) {
+	list, err := a.sessions(ctx, c)
+	if err != nil {
+		return transcript{}, err
+	}
+	i := slices.IndexFunc(list, func(s agent.Session) bool { return strings.EqualFold(s.Name, name) })
+	if i < 0 {
+		return transcript{}, noSession(name)
+	}
+	t := transcript{session: list[i], resumes: resumes(list)}
+	return t, read(ctx, c.DataDir, func(s *store.Store) error { return t.read(ctx, s) })
+}
+
+func resumes(list []agent.Session) bool {
+	return slices.ContainsFunc(list, func(s agent.Session) bool { return s.Status == interrupted })
+}
+
+// read reads the messages, and the turns before and after them: when a turn has begun or ended meanwhile it looks again.
+func (t *transcript) read(ctx context.Context, s *store.Store) error {
+	key := strings.ToLower(t.session.Name)
+	for {
+		turns, err := s.Turns(ctx, key)
+		if err != nil {
+			return err
+		}
+		if err := t.fold(ctx, s, key, turns); err != nil {
+			return err
+		}
+		again, err := s.Turns(ctx, key)
+		if err != nil || slices.EqualFunc(turns, again, sameTurn) {
+			return err
+		}
+	}
+}
+
+func sameTurn(a, b store.Turn) bool { return a.ID == b.ID && a.Status == b.Status }
+
+// fold adds the events of the open turn to the settled messages.
+func (t *transcript) fold(ctx context.Context, s *store.Store, key string, turns []store.Turn) error {
+	settled, err := s.Messages(ctx, key)
+	if err != nil {
+		return err
+	}
+	script := chat.NewTranscript(settled)
+	t.queued = nil
+	for _, turn := range turns {
+		if turn.Status == store.TurnQueued {
+			t.queued = append(t.queued, slices.DeleteFunc(turn.Prompt, func(m chat.Message) bool { return m.Role != chat.User })...)
+			continue
+		}
+		events, err := s.Events(ctx, key, turn.ID)
+		if err != nil {
+			return err
+		}
+		for _, body := range events {
+			e, err := chat.DecodeEvent(body)
+			if err != nil {
+				return fmt.Errorf("reading turn %s: %w", turn.ID, err)
+			}
+			script.Apply(e)
+		}
+	}
+	t.messages, t.waiting = script.Snapshot(), script.Waiting()
+	t.last, _, err = s.LastTurn(ctx, key)
+	return err
+}
+
+// print prints the transcript for people.
+func (t *transcript) print(out io.Writer) error {
+	doc := headless.Transcript{
+		Session: t.session.Name, Messages: t.messages, Queued: t.queued, Summary: summaries(), End: t.end(),
+	}
+	doc.Open = string(t.session.Status)
+	return headless.PrintTranscript(out, doc)
+}
+
+// end says how it stands with the session.
+func (t *transcript) end() string {
+	name := t.session.Name
+	switch t.session.Status {
+	case agent.Running:
+		return "It is running."
+	case interrupted:
+		return "It was interrupted: no host runs. The next one goes on with it."
+	case agent.Waiting:
+		return fmt.Sprintf("It waits for your decision: coder approve %s, or coder deny %s", name, name)
+	}
+	switch t.last.Reason {
+	case "", chat.FinishStop:
+		return ""
+	case chat.FinishError:
+		return "The last turn failed: " + headless.Line(t.last.Error, 300)
+	}
+	return "The last turn: " + headless.Ending(t.last.Reason)
+}
+
+// summaries returns what puts a call into one line, as the tool itself does.
+func summaries() func(chat.ToolCall) string {
+	known := make(map[string]agent.Tool)
+	for _, tool := range tools.All() {
+		known[tool.Name] = tool
+	}
+	return func(c chat.ToolCall) string {
+		if tool, ok := known[c.Name]; ok {
+			if action, err := tool.Action(c.Input); err == nil {
+				return action.Summary
+			}
+		}
+		return string(c.Input)
+	}
+}
