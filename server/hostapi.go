@@ -73,8 +73,7 @@ type Sessions struct {
 func (s *Server) sessions(w http.ResponseWriter, r *http.Request) {
 	list, err := s.opts.Host.Sessions(r.Context())
 	if err != nil {
-		s.opts.Logger.Error("listing sessions", "err", err)
-		refuse(w, err)
+		s.failed(w, "listing sessions", err)
 		return
 	}
 	if list == nil {
@@ -86,7 +85,7 @@ func (s *Server) sessions(w http.ResponseWriter, r *http.Request) {
 func (s *Server) deleteSession(w http.ResponseWriter, r *http.Request, name string) {
 	list, err := s.opts.Host.Sessions(r.Context())
 	if err != nil {
-		refuse(w, err)
+		s.failed(w, "listing sessions", err)
 		return
 	}
 	if !slices.ContainsFunc(list, func(have agent.Session) bool { return strings.EqualFold(have.Name, name) }) {
@@ -94,13 +93,22 @@ func (s *Server) deleteSession(w http.ResponseWriter, r *http.Request, name stri
 		return
 	}
 	if err := s.opts.Host.Delete(r.Context(), name); err != nil {
-		s.opts.Logger.Error("deleting a session", "session", name, "err", err)
-		refuse(w, err)
+		s.failed(w, "deleting session "+name, err)
 		return
 	}
 	answer(w, http.StatusOK, struct {
 		Deleted string `json:"deleted"`
 	}{name})
+}
+
+// failed answers a request that the host could not carry out. While it ends, that is the reason, whatever broke first.
+func (s *Server) failed(w http.ResponseWriter, deed string, err error) {
+	if s.stopping.Load() {
+		err = agent.ErrShutdown
+	} else {
+		s.opts.Logger.Error(deed, "err", err)
+	}
+	refuse(w, err)
 }
 
 // stop answers first: once the program stops, nobody may be left to answer. With ifIdle it refuses while the host is in

@@ -157,6 +157,12 @@ func addFlags(cmd *cobra.Command, names ...string) {
 		for _, s := range settings {
 			if s.name == name {
 				cmd.Flags().String(s.flag, "", s.usage+" (env "+s.env+")")
+				switch name {
+				case "mode":
+					completeFlag(cmd, s.flag, completeModes)
+				case "dataDir":
+					completeFlag(cmd, s.flag, completeFolders)
+				}
 			}
 		}
 	}
@@ -241,4 +247,6 @@ func (c config) checkKey() error {
 }
 
 // choosesProvider reports whether the user has said who shall answer, or with what key.
-func (c config) choosesProvider() bool { return c.Key != "" || c.origins["baseURL"].From != fromDefault }
+func (c config) choosesProvider() bool {
+	return c.Key != "" || c.origins["baseURL"].From != fromDefault
+}

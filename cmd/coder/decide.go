@@ -26,6 +26,7 @@ type decideCommand struct {
 // command builds the command that both share.
 func (d *decideCommand) command(cmd *cobra.Command) *cobra.Command {
 	cmd.Args = args(cobra.RangeArgs(1, 2))
+	cmd.ValidArgsFunction = d.app.completeWaiting
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		if d.config, err = d.app.config(cmd); err != nil {
 			return err
@@ -60,7 +61,7 @@ func (d *decideCommand) run(ctx context.Context, name, call string) error {
 	conn := &connector{app: d.app, config: d.config, anyProvider: true, keyless: chosen < len(t.waiting) && !t.resumes}
 	session, err := client.Dial(ctx, client.Options{Host: conn.address, Name: t.session.Name})
 	if err != nil {
-		return err
+		return goingOn(t.session.Name, err)
 	}
 	defer session.Close()
 	about := headless.Result{Session: t.session.Name}

@@ -68,6 +68,8 @@ Exit codes: 0 done, 1 error, 2 usage, 3 step limit, 4 waits for a decision, 5 st
 	f := cmd.Flags()
 	f.StringVarP(&r.folder, "dir", "C", ".", "folder to work in")
 	f.StringVar(&r.session, "session", "", "name of the session; a new name makes a new session (default: a name is made)")
+	completeFlag(cmd, "dir", completeFolders)
+	completeFlag(cmd, "session", a.completeSessions(anySession))
 	f.BoolVarP(&r.goOn, "continue", "c", false, "go on with the last session of the folder")
 	f.BoolVar(&r.detach, "detach", false, "return once the prompt is recorded; the turn goes on")
 	addOutput(cmd, &r.output)
@@ -78,6 +80,7 @@ Exit codes: 0 done, 1 error, 2 usage, 3 step limit, 4 waits for a decision, 5 st
 // addOutput gives cmd the flag that chooses what goes to stdout.
 func addOutput(cmd *cobra.Command, output *string) {
 	cmd.Flags().StringVar(output, "output", "text", "text, json (one document at the end) or jsonl (each event)")
+	completeFlag(cmd, "output", completeOutputs)
 }
 
 func (r *runCommand) run(ctx context.Context, args []string) error {

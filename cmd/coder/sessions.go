@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -67,6 +68,8 @@ func newSessionsShow(a *app) *cobra.Command {
 		Short:   "Print the transcript of a session",
 		Example: "  coder sessions show nightly\n  coder sessions show nightly --json",
 		Args:    args(cobra.ExactArgs(1)),
+
+		ValidArgsFunction: a.completeNames(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.config(cmd)
 			if err != nil {
@@ -97,6 +100,8 @@ func newSessionsDelete(a *app) *cobra.Command {
 		Short:   "Cancel the turns of sessions and delete them from disk",
 		Example: "  coder sessions delete nightly",
 		Args:    args(cobra.MinimumNArgs(1)),
+
+		ValidArgsFunction: a.completeNames(math.MaxInt),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.config(cmd)
 			if err != nil {
@@ -162,21 +167,33 @@ func (a *app) deleteSessions(ctx context.Context, c config, names []string) erro
 			return noSession(name)
 		}
 	}
-	conn := &connector{app: a, config: c, keyless: !resumes(list), anyProvider: true}
-	h, err := conn.host(ctx)
-	if err != nil {
-		return err
-	}
+	conn := &connector{app: a, config: c, keyless: nameOf(list, interrupted) == "", anyProvider: true}
 	for _, name := range names {
-		if err := h.deleteSession(ctx, name); err != nil {
-			return fmt.Errorf("deleting session %s: %w", name, err)
+		if err := conn.delete(ctx, name); err != nil {
+			return fmt.Errorf("deleting session %s: %w", name, goingOn(nameOf(list, interrupted), err))
 		}
 	}
 	if !conn.started {
 		return nil
 	}
-	_, err = h.stopIdle(ctx) // unless others have come meanwhile
+	h, _, ok, err := running(ctx, c.DataDir)
+	if ok {
+		_, err = h.stopIdle(ctx) // unless others have come meanwhile
+	}
 	return err
+}
+
+// delete has the host delete a session. When it ends at this moment, the next one does.
+func (c *connector) delete(ctx context.Context, name string) error {
+	for {
+		h, err := c.host(ctx)
+		if err != nil {
+			return err
+		}
+		if err := h.deleteSession(ctx, name); !ending(err) || ctx.Err() != nil {
+			return err
+		}
+	}
 }
 
 func known(list []agent.Session, name string) bool {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -39,12 +40,26 @@ func (a *app) transcript(ctx context.Context, c config, name string) (transcript
 	if i < 0 {
 		return transcript{}, noSession(name)
 	}
-	t := transcript{session: list[i], resumes: resumes(list)}
+	t := transcript{session: list[i], resumes: nameOf(list, interrupted) != ""}
 	return t, read(ctx, c.DataDir, func(s *store.Store) error { return t.read(ctx, s) })
 }
 
-func resumes(list []agent.Session) bool {
-	return slices.ContainsFunc(list, func(s agent.Session) bool { return s.Status == interrupted })
+// nameOf returns the name of the first session with the status, or "".
+func nameOf(list []agent.Session, status agent.Status) string {
+	for _, s := range list {
+		if s.Status == status {
+			return s.Name
+		}
+	}
+	return ""
+}
+
+// goingOn says of a missing key which session a host would go on with.
+func goingOn(name string, err error) error {
+	if _, ok := errors.AsType[*KeyError](err); ok {
+		return fmt.Errorf("a host is needed, and goes on with session %s: %w", name, err)
+	}
+	return err
 }
 
 // read reads the messages, and the turns before and after them: when a turn has begun or ended meanwhile it looks again.

@@ -17,7 +17,7 @@ type Result struct {
 	Steps     int               `json:"steps"`
 	ToolCalls int               `json:"toolCalls"`
 	Usage     chat.Usage        `json:"usage"`
-	Approvals []Approval        `json:"approvals"` // calls that wait for a decision
+	Approvals []Approval        `json:"approvals"`         // calls that wait for a decision
 	Decided   []Decision        `json:"decided,omitempty"` // before the turn began
 	Error     string            `json:"error,omitempty"`
 	Hint      string            `json:"hint,omitempty"`

@@ -16,14 +16,23 @@ func TestPrintTranscript(t *testing.T) {
 	script := chat.NewTranscript([]chat.Message{user("begin\nhere")})
 	for _, e := range []chat.Event{
 		chat.TurnStarted{MessageID: "m"},
-		chat.StepStarted{}, chat.TextStarted{ID: "1"}, chat.TextDelta{ID: "1", Delta: "Looking.\n"}, chat.TextEnded{ID: "1"},
-		chat.ToolCalled{ToolCallID: "a", ToolName: "bash", Input: []byte(`{}`)}, chat.Answered{Reason: chat.ModelTools},
+		chat.StepStarted{},
+		chat.TextStarted{ID: "1"},
+		chat.TextDelta{ID: "1", Delta: "Looking.\n"},
+		chat.TextEnded{ID: "1"},
+		chat.ToolCalled{ToolCallID: "a", ToolName: "bash", Input: []byte(`{}`)},
+		chat.Answered{Reason: chat.ModelTools},
 		chat.ToolFinished{ToolCallID: "a", Output: chat.Output{Text: "\x1b[31mred\n"}},
-		chat.Steered{ID: "s", Text: "leave the tests alone"}, chat.StepFinished{},
-		chat.StepStarted{}, chat.TextStarted{ID: "2"}, chat.TextDelta{ID: "2", Delta: "Cut"},
+		chat.Steered{ID: "s", Text: "leave the tests alone"},
+		chat.StepFinished{},
+		chat.StepStarted{},
+		chat.TextStarted{ID: "2"},
+		chat.TextDelta{ID: "2", Delta: "Cut"},
 		chat.Interrupted{Reason: "broken"},
-		chat.StepStarted{}, chat.ToolCalled{ToolCallID: "b", ToolName: "read", Input: []byte(`{}`)},
-		chat.Answered{Reason: chat.ModelTools}, chat.ToolStarted{ToolCallID: "b"},
+		chat.StepStarted{},
+		chat.ToolCalled{ToolCallID: "b", ToolName: "read", Input: []byte(`{}`)},
+		chat.Answered{Reason: chat.ModelTools},
+		chat.ToolStarted{ToolCallID: "b"},
 	} {
 		script.Apply(e)
 	}

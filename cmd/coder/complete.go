@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/coder-agent/coder/agent"
+	"github.com/coder-agent/coder/agent/permission"
+	"github.com/coder-agent/coder/cmd/internal/headless"
+)
+
+// completeTimeout bounds what a press of the tab key may take.
+const completeTimeout = time.Second
+
+// none completes to nothing, and not to files.
+const none = cobra.ShellCompDirectiveNoFileComp
+
+// completeModes, completeOutputs and completeFolders complete the values of --mode, of --output, and of a flag that names a
+// folder.
+func completeModes(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return permission.Names(), none
+}
+
+func completeOutputs(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return []string{
+		string(headless.Text) + "\tthe answer, as it comes",
+		string(headless.JSON) + "\tone document at the end",
+		string(headless.JSONL) + "\teach event on a line",
+	}, none
+}
+
+func completeFolders(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveFilterDirs
+}
+
+// completeFlag sets how the values of a flag are completed. The flag must be there.
+func completeFlag(cmd *cobra.Command, name string, complete cobra.CompletionFunc) {
+	if err := cmd.RegisterFlagCompletionFunc(name, complete); err != nil {
+		panic(err) // a flag that this program has just made
+	}
+}
+
+// completeSessions completes to the names of the sessions that take accepts, with their titles. It starts no host, and
+// what goes wrong is not for the middle of a command line.
+func (a *app) completeSessions(take func(agent.Session) bool) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		ctx, cancel := context.WithTimeout(cmd.Context(), completeTimeout)
+		defer cancel()
+		c, err := a.config(cmd)
+		if err != nil {
+			return nil, none
+		}
+		list, err := a.sessions(ctx, c)
+		if err != nil {
+			return nil, none
+		}
+		var names []string
+		for _, s := range list {
+			if take(s) {
+				names = append(names, described(s.Name, s.Title))
+			}
+		}
+		return names, none | cobra.ShellCompDirectiveKeepOrder
+	}
+}
+
+func anySession(agent.Session) bool { return true }
+
+// completeNames completes arguments to the names of at most so many sessions, each once.
+func (a *app) completeNames(most int) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, part string) ([]string, cobra.ShellCompDirective) {
+		if len(args) >= most {
+			return nil, none
+		}
+		return a.completeSessions(func(s agent.Session) bool { return !slices.Contains(args, s.Name) })(cmd, args, part)
+	}
+}
+
+// completeWaiting completes the arguments of approve and deny: a session that waits for a decision, a call that waits in
+// it.
+func (a *app) completeWaiting(cmd *cobra.Command, args []string, part string) ([]string, cobra.ShellCompDirective) {
+	switch len(args) {
+	case 0:
+		return a.completeSessions(func(s agent.Session) bool { return s.Status == agent.Waiting })(cmd, args, part)
+	case 1:
+		return a.completeCalls(cmd, args[0]), none | cobra.ShellCompDirectiveKeepOrder
+	}
+	return nil, none
+}
+
+func (a *app) completeCalls(cmd *cobra.Command, session string) []string {
+	ctx, cancel := context.WithTimeout(cmd.Context(), completeTimeout)
+	defer cancel()
+	c, err := a.config(cmd)
+	if err != nil {
+		return nil
+	}
+	t, err := a.transcript(ctx, c, session)
+	if err != nil {
+		return nil
+	}
+	var ids []string
+	summary := summaries()
+	for _, call := range t.waiting {
+		ids = append(ids, described(call.ID, call.Name+" "+summary(call)))
+	}
+	return ids
+}
+
+// described is a completion with words about it, which the shell shows beside it.
+func described(value, about string) string {
+	if about = headless.Line(about, 60); about != "" {
+		return value + "\t" + about
+	}
+	return value
+}
