@@ -2,6 +2,7 @@ package main
 
 import (
 	"io/fs"
+	"os"
 	"os/exec"
 	"syscall"
 
@@ -32,3 +33,12 @@ func alive(pid int) bool {
 
 // ownedByUs trusts the folder: it lies in the user's profile, which Windows closes to others.
 func ownedByUs(fs.FileInfo) bool { return true }
+
+// terminalColumns returns the width of the console that f is, or false.
+func terminalColumns(f *os.File) (int, bool) {
+	var info windows.ConsoleScreenBufferInfo
+	if err := windows.GetConsoleScreenBufferInfo(windows.Handle(f.Fd()), &info); err != nil {
+		return 0, false
+	}
+	return int(info.Window.Right-info.Window.Left) + 1, true
+}

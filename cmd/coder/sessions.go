@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,7 +15,6 @@ import (
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/chat"
 	"github.com/coder-agent/coder/agent/store"
-	"github.com/coder-agent/coder/cmd/internal/headless"
 )
 
 func newSessions(a *app) *cobra.Command {
@@ -53,7 +50,7 @@ func newSessionsList(a *app) *cobra.Command {
 					Sessions []agent.Session `json:"sessions"`
 				}{list})
 			}
-			return printSessions(a.stdout, list)
+			return printSessions(a.stdout, list, a.width(), time.Now())
 		},
 	}
 	addFlags(cmd, "dataDir")
@@ -214,18 +211,4 @@ func read(ctx context.Context, dataDir string, do func(*store.Store) error) erro
 		return err
 	}
 	return errors.Join(do(s), s.Close())
-}
-
-func printSessions(out io.Writer, list []agent.Session) error {
-	if len(list) == 0 {
-		_, err := fmt.Fprintln(out, "no sessions yet")
-		return err
-	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tSTATUS\tUSED\tCOST\tFOLDER\tTITLE")
-	for _, s := range list {
-		fmt.Fprintf(w, "%s\t%s\t%s\t$%.4f\t%s\t%s\n", s.Name, s.Status, s.Updated.Local().Format(time.DateTime), s.Usage.Cost,
-			headless.Line(s.Workdir, 60), headless.Line(s.Title, 60))
-	}
-	return w.Flush()
 }

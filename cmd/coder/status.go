@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -62,7 +64,7 @@ the host's address and token: what a plugin needs to connect.`,
 			if asJSON {
 				return printJSON(a.stdout, doc)
 			}
-			return printStatus(a.stdout, doc)
+			return printStatus(a.stdout, doc, a.width())
 		},
 	}
 	addFlags(cmd, "dataDir")
@@ -89,7 +91,8 @@ func waitHost(ctx context.Context, dataDir string) error {
 	}
 }
 
-func printStatus(out io.Writer, doc statusJSON) error {
+// printStatus prints for people, who see width columns, or, with width 0, for programs.
+func printStatus(out io.Writer, doc statusJSON, width int) error {
 	if doc.Running {
 		h := doc.Host
 		fmt.Fprintf(out, "host: http://%s, process %d, up %s\n", h.Addr, h.PID, time.Since(h.Started).Round(time.Second))
@@ -100,7 +103,8 @@ func printStatus(out io.Writer, doc statusJSON) error {
 	}
 	fmt.Fprintf(out, "data: %s\n", doc.DataDir)
 	for _, s := range doc.Sessions {
-		fmt.Fprintf(out, "session %s: %s in %s: %s\n", s.Name, s.Status, headless.Line(s.Workdir, 80), headless.Line(s.Title, 80))
+		line := fmt.Sprintf("session %s: %s in %s: %s", s.Name, s.Status, underHome(s.Workdir), s.Title)
+		fmt.Fprintln(out, headless.Line(line, cmp.Or(width, math.MaxInt)))
 	}
 	return nil
 }
