@@ -178,7 +178,10 @@ func (f *follower) event(u client.Event) {
 
 // breaks cancels the turn: nobody reads its answer any more.
 func (f *follower) breaks(err error) {
-	f.broken = &OutputError{err}
+	f.broken = err
+	if f.show.mid {
+		fmt.Fprintln(f.options.Err) // what was read of the line may stand on the same terminal
+	}
 	f.show.mid = false
 	f.show.note("nobody takes the answer any more; cancelling the turn")
 	if id := f.turn.Load(); id != nil {

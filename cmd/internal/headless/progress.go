@@ -2,6 +2,7 @@ package headless
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -97,14 +98,20 @@ func (p *progress) text(s string) {
 	if s == "" || p.err != nil {
 		return
 	}
-	_, p.err = fmt.Fprint(p.Out, s)
+	p.write(s)
 	p.mid = !strings.HasSuffix(s, "\n")
+}
+
+func (p *progress) write(s string) {
+	if _, err := io.WriteString(p.Out, s); err != nil {
+		p.err = &OutputError{err}
+	}
 }
 
 // breakLine ends the line of the answer, so that what follows stands on its own.
 func (p *progress) breakLine() {
 	if p.mid && p.err == nil {
-		_, p.err = fmt.Fprintln(p.Out)
+		p.write("\n")
 	}
 	p.mid = false
 }
