@@ -93,13 +93,16 @@ func location(name string, home *time.Location) (*time.Location, error) {
 
 // read fills the row of a schedule with when the plan wants it.
 func (p Plan) read(r *store.Schedule, now time.Time) error {
+	for _, text := range []*string{&p.At, &p.In, &p.Cron, &p.Every, &p.TZ} {
+		*text = strings.TrimSpace(*text)
+	}
 	in, err := location(p.TZ, now.Location())
 	if err != nil {
 		return err
 	}
 	given := 0
 	for _, text := range []string{p.At, p.In, p.Cron, p.Every} {
-		if strings.TrimSpace(text) != "" {
+		if text != "" {
 			given++
 		}
 	}
