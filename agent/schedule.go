@@ -27,6 +27,14 @@ type Plan struct {
 	TZ     string `json:"tz,omitempty"`    // IANA name; "" is the host's own zone
 }
 
+// Validate says what is wrong with the plan as it stands, at a time that a clock of the host would show.
+func (p Plan) Validate(now time.Time) error {
+	if err := p.check(); err != nil {
+		return err
+	}
+	return p.read(new(store.Schedule), now)
+}
+
 // A Schedule is a prompt that is planned.
 type Schedule struct {
 	ID      string    `json:"id"`

@@ -27,6 +27,7 @@ type connector struct {
 	config  config
 	idle    time.Duration // of a host that it starts; 0: it ends with its last client
 	keyless bool          // the host that it starts will ask no model
+	hold    bool          // the host that it starts leaves schedules to the next: it is there for one command
 	started bool          // the host is one that it started
 	warned  bool          // the user knows that the running host is not quite theirs
 }
@@ -79,6 +80,8 @@ func (c *connector) compare(ctx context.Context, h hostFile, s server.Status) (r
 
 func (c *connector) difference(h hostFile) string {
 	switch {
+	case h.Hold && !c.hold:
+		return "its schedules held back, for one command"
 	case h.Version != version():
 		return fmt.Sprintf("version %s, this is %s", h.Version, version())
 	case h.BaseURL != c.config.BaseURL:
@@ -94,6 +97,7 @@ type offer struct {
 	Key     string `json:"key"`
 	BaseURL string `json:"baseURL"`
 	Keyless bool   `json:"keyless,omitempty"` // do without a key: no model will be asked
+	Hold    bool   `json:"hold,omitempty"`    // leave schedules to the next host
 }
 
 // A readiness is what a detached host says on stdout, once.
@@ -119,7 +123,7 @@ func (c *connector) start(ctx context.Context) (hostFile, error) {
 	if err != nil {
 		return hostFile{}, err
 	}
-	said, err := launch(ctx, cmd, offer{c.config.Key, c.config.BaseURL, c.keyless})
+	said, err := launch(ctx, cmd, offer{c.config.Key, c.config.BaseURL, c.keyless, c.hold})
 	switch {
 	case err != nil:
 		return hostFile{}, fmt.Errorf("starting a host: %w", err)

@@ -100,6 +100,16 @@ func (h hostFile) deleteSession(ctx context.Context, name string) error {
 	return h.request(ctx, http.MethodDelete, "/host/sessions/"+url.PathEscape(name), nil)
 }
 
+func (h hostFile) schedules(ctx context.Context) ([]agent.Schedule, error) {
+	var list server.Schedules
+	err := h.request(ctx, http.MethodGet, "/host/schedules", &list)
+	return list.Schedules, err
+}
+
+func (h hostFile) cancelSchedule(ctx context.Context, id string) error {
+	return h.request(ctx, http.MethodDelete, "/host/schedules/"+url.PathEscape(id), nil)
+}
+
 // stop asks the host to end and waits until its process has.
 func (h hostFile) stop(ctx context.Context) error {
 	if err := h.request(ctx, http.MethodPost, "/host/stop", nil); err != nil && alive(h.PID) {

@@ -164,8 +164,7 @@ func (a *app) messages(ctx context.Context, c config, name string) (messages []c
 	return messages, err
 }
 
-// deleteSessions has the host delete them; it starts one if none runs, for nobody else may write. That host needs no
-// key, unless it finds turns to go on with.
+// deleteSessions has the host delete them, for nobody else may write.
 func (a *app) deleteSessions(ctx context.Context, c config, names []string) error {
 	list, err := a.sessions(ctx, c)
 	if err != nil {
@@ -176,19 +175,27 @@ func (a *app) deleteSessions(ctx context.Context, c config, names []string) erro
 			return noSession(name)
 		}
 	}
+	return a.borrowHost(ctx, c, list, func(h hostFile) error {
+		for _, name := range names {
+			if err := h.deleteSession(ctx, name); err != nil {
+				return fmt.Errorf("deleting session %s: %w", name, err)
+			}
+		}
+		return nil
+	})
+}
+
+// borrowHost lets the host do something to what is on disk. If none runs it starts one for it, which fires no schedules,
+// and ends it again. That host needs no key, unless it finds turns to go on with.
+func (a *app) borrowHost(ctx context.Context, c config, list []agent.Session, do func(hostFile) error) error {
 	busy := slices.ContainsFunc(list, func(s agent.Session) bool { return s.Status == agent.Running })
-	conn := &connector{app: a, config: c, keyless: !busy}
+	conn := &connector{app: a, config: c, keyless: !busy, hold: true}
 	h, err := conn.host(ctx)
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		if err := h.deleteSession(ctx, name); err != nil {
-			return fmt.Errorf("deleting session %s: %w", name, err)
-		}
-	}
-	if !conn.started {
-		return nil
+	if err := do(h); err != nil || !conn.started {
+		return err
 	}
 	status, err := h.status(ctx)
 	if err != nil || status.Turns > 0 || status.Connections.Sockets > 0 {
