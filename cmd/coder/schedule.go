@@ -196,25 +196,25 @@ func newScheduleCancel(a *app) *cobra.Command {
 	return cmd
 }
 
-// schedules lists the schedules, the next due first: from the host or, without one, from disk.
+// schedules lists the schedules, the next due first: from the host or, without one, from disk. hosted says that a host
+// looks after them.
 func (a *app) schedules(ctx context.Context, c config) (list []agent.Schedule, hosted bool, err error) {
-	h, _, ok, err := running(ctx, c.DataDir)
-	if err != nil {
-		return nil, false, err
-	}
-	if ok {
+	err = lookUp(ctx, c.DataDir, func(h hostFile) (err error) {
+		hosted = !h.Hold
 		list, err = h.schedules(ctx)
-		return list, !h.Hold, err
-	}
-	list = []agent.Schedule{}
-	err = read(ctx, c.DataDir, func(s *store.Store) error {
+		return err
+	}, func(s *store.Store) error {
+		hosted = false
 		rows, err := s.Schedules(ctx)
 		for _, row := range rows {
 			list = append(list, agent.ScheduleOf(row, time.Local))
 		}
 		return err
 	})
-	return list, false, err
+	if list == nil {
+		list = []agent.Schedule{}
+	}
+	return list, hosted, err
 }
 
 // planned says what is planned on disk, where no host looks after it.

@@ -121,22 +121,20 @@ func newSessionsDelete(a *app) *cobra.Command {
 }
 
 // sessions lists the sessions, the last used first: from the host or, without one, from disk.
-func (a *app) sessions(ctx context.Context, c config) ([]agent.Session, error) {
-	h, _, ok, err := running(ctx, c.DataDir)
-	if err != nil {
-		return nil, err
-	}
-	if ok {
-		return h.sessions(ctx)
-	}
-	list := []agent.Session{}
-	err = read(ctx, c.DataDir, func(s *store.Store) error {
+func (a *app) sessions(ctx context.Context, c config) (list []agent.Session, err error) {
+	err = lookUp(ctx, c.DataDir, func(h hostFile) (err error) {
+		list, err = h.sessions(ctx)
+		return err
+	}, func(s *store.Store) error {
 		rows, err := s.Sessions(ctx)
 		for _, row := range rows {
 			list = append(list, agent.SessionOf(row))
 		}
 		return err
 	})
+	if list == nil {
+		list = []agent.Session{}
+	}
 	return list, err
 }
 
@@ -149,15 +147,9 @@ func (a *app) messages(ctx context.Context, c config, name string) (messages []c
 	if !known(list, name) {
 		return nil, noSession(name)
 	}
-	h, _, ok, err := running(ctx, c.DataDir)
-	switch {
-	case err != nil:
-		return nil, err
-	case ok:
-		err = h.request(ctx, http.MethodGet, "/agents/coder-agent/"+name+"/get-messages", &messages)
-		return messages, err
-	}
-	err = read(ctx, c.DataDir, func(s *store.Store) error {
+	err = lookUp(ctx, c.DataDir, func(h hostFile) error {
+		return h.request(ctx, http.MethodGet, "/agents/coder-agent/"+name+"/get-messages", &messages)
+	}, func(s *store.Store) (err error) {
 		messages, err = s.Messages(ctx, strings.ToLower(name))
 		return err
 	})
@@ -210,6 +202,23 @@ func known(list []agent.Session, name string) bool {
 
 func noSession(name string) error {
 	return &hintedError{fmt.Errorf("there is no session %s", name), "coder sessions list shows what there is"}
+}
+
+// lookUp asks the host or, without one, the store. One that ends between two questions is none.
+func lookUp(ctx context.Context, dataDir string, ask func(hostFile) error, look func(*store.Store) error) error {
+	h, _, ok, err := running(ctx, dataDir)
+	if err != nil {
+		return err
+	}
+	if ok {
+		if err = ask(h); err == nil {
+			return nil
+		}
+		if _, _, still, lost := running(ctx, dataDir); still || lost != nil {
+			return err
+		}
+	}
+	return read(ctx, dataDir, look)
 }
 
 // read opens the store of a data dir that no host serves, for reading. No store is an empty one.
