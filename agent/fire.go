@@ -29,21 +29,18 @@ type markedMetadata struct {
 // keepMarks lets a client's messages keep the marks of those that are stored, and no others: a client makes none and
 // loses none. Pages send the whole transcript back with each prompt.
 func (s *state) keepMarks(messages []chat.Message) []chat.Message {
-	stored := make(map[string]json.RawMessage)
-	for _, m := range s.script.Snapshot() {
-		if m.Role == chat.User && markOf(m.Metadata) != nil {
-			stored[m.ID] = m.Metadata
+	kept := slices.Clone(messages)
+	for i, m := range kept {
+		old, _ := s.script.Find(m.ID)
+		switch {
+		case m.Role != chat.User:
+		case old.Role == chat.User && markOf(old.Metadata) != nil:
+			kept[i].Metadata = old.Metadata
+		case markOf(m.Metadata) != nil:
+			kept[i].Metadata = nil
 		}
 	}
-	messages = slices.Clone(messages)
-	for i, m := range messages {
-		if have, ok := stored[m.ID]; ok {
-			messages[i].Metadata = have
-		} else if markOf(m.Metadata) != nil {
-			messages[i].Metadata = nil
-		}
-	}
-	return messages
+	return kept
 }
 
 // markOf reads the mark of a schedule, or returns nil.

@@ -561,6 +561,7 @@ func TestClientsNeitherMakeNorLoseTheMark(t *testing.T) {
 			t.Fatal(err)
 		}
 		mark := string(sent[0].Metadata)
+		sent = slices.Clone(sent) // what an agent gives is its own
 		sent[0].Metadata = nil
 		sent = append(sent, chat.Message{
 			ID: "u2", Role: chat.User, Parts: []chat.Part{chat.Text{Text: "mine"}},

@@ -30,7 +30,9 @@ func TestKillAroundDueTimes(t *testing.T) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))
 			k := newKill(t, "", "auto")
-			k.model.Reply(func(*openroutertest.Request) openroutertest.Response { return openroutertest.Response{Text: "Done.", Delay: 1} })
+			k.model.Reply(func(*openroutertest.Request) openroutertest.Response {
+				return openroutertest.Response{Text: "Done.", Delay: 1}
+			})
 			begun := time.Now()
 			k.seedSchedules(begun)
 			for range plannedKills {
