@@ -65,10 +65,10 @@ func reportCrashes(path string) error {
 
 // openPatiently waits for a host that is ending. One that answers keeps the data dir: that is a *agent.HeldError.
 func (s *serveCommand) openPatiently(ctx context.Context, log *slog.Logger) (*host, error) {
-	ctx, cancel := context.WithTimeout(ctx, lockPatience)
-	defer cancel()
+	patience := time.NewTimer(lockPatience)
+	defer patience.Stop()
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
-		h, err := s.open(context.WithoutCancel(ctx), log)
+		h, err := s.open(ctx, log)
 		var held *agent.HeldError
 		if !errors.As(err, &held) {
 			return h, err
@@ -79,6 +79,8 @@ func (s *serveCommand) openPatiently(ctx context.Context, log *slog.Logger) (*ho
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-patience.C:
 			return nil, &hintedError{
 				fmt.Errorf("a host holds %s but does not answer", s.config.DataDir),
 				"end its process; no session is lost by that",

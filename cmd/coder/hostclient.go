@@ -110,12 +110,21 @@ func (h hostFile) cancelSchedule(ctx context.Context, id string) error {
 	return h.request(ctx, http.MethodDelete, "/host/schedules/"+url.PathEscape(id), nil)
 }
 
-// stop asks the host to end and waits until its process has.
+// stop asks the host to end and waits until its process has. One that does not answer any more is ending by itself.
 func (h hostFile) stop(ctx context.Context) error {
-	if err := h.request(ctx, http.MethodPost, "/host/stop", nil); err != nil && alive(h.PID) {
+	err := h.request(ctx, http.MethodPost, "/host/stop", nil)
+	if err != nil {
+		if _, gone := h.status(ctx); gone != nil {
+			err = nil
+		}
+	}
+	if err == nil {
+		err = waitGone(ctx, h.PID)
+	}
+	if err != nil {
 		return &hintedError{err, fmt.Sprintf("end process %d yourself; no session is lost by that", h.PID)}
 	}
-	return waitGone(ctx, h.PID)
+	return nil
 }
 
 // waitGone waits until the process has ended. It is no child of ours, so all we can do is look.

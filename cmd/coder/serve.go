@@ -88,7 +88,7 @@ func (s *serveCommand) run(ctx context.Context) error {
 		return s.scrub()
 	}
 	log := slog.New(slog.NewTextHandler(s.app.stderr, nil))
-	h, err := s.open(ctx, log)
+	h, err := s.openPatiently(ctx, log)
 	if err != nil {
 		return err
 	}
