@@ -60,11 +60,11 @@ func (s *state) fireDue() error {
 	if s.closing || h.opts.HoldSchedules {
 		return nil
 	}
-	now := h.opts.Now()
 	rows, err := h.store.SessionSchedules(context.WithoutCancel(h.ctx), s.agent.key)
-	if err != nil {
+	if err != nil || len(rows) == 0 {
 		return err
 	}
+	now := h.opts.Now()
 	var errs []error
 	for _, row := range rows { // the longest due first
 		switch {
