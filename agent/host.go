@@ -19,12 +19,6 @@ import (
 	"github.com/coder-agent/coder/agent/store"
 )
 
-const (
-	keepEvents = 10 * time.Minute // of a finished turn, for late resumers
-	sweepEvery = 10 * time.Minute
-	firstSweep = time.Second // after the start, which it must not slow down
-)
-
 // A Host keeps the agents of one data dir alive. There is one per data dir: it holds the lock of the dir.
 type Host struct {
 	opts    Options
@@ -45,6 +39,10 @@ type Host struct {
 	closed bool
 
 	turns, subscribers atomic.Int64
+
+	opened    time.Time
+	replanned chan struct{} // has room for one; wakes the clock
+	planned   atomic.Pointer[Planned]
 }
 
 // Open takes the lock of dir, or returns a *HeldError, opens its store and resumes the turns that are open there. The
@@ -79,6 +77,7 @@ func open(ctx context.Context, dir string, lock *flock.Flock, opts Options) (*Ho
 	}
 	private = resolve(private, ".")
 	h := &Host{opts: opts, dir: dir, private: private, lock: lock, tools: make(map[string]Tool), agents: make(map[string]*CoderAgent), stalls: make(map[string]Turn)}
+	h.opened, h.replanned = opts.Now(), make(chan struct{}, 1)
 	for _, tool := range opts.Tools {
 		spec, err := tool.spec()
 		if err != nil {
@@ -94,10 +93,10 @@ func open(ctx context.Context, dir string, lock *flock.Flock, opts Options) (*Ho
 		return nil, err
 	}
 	h.ctx, h.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
-	h.owned.Go(h.clock)
-	if err := h.resume(ctx); err != nil {
+	if err := errors.Join(h.lookAhead(ctx), h.resume(ctx)); err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
+	h.owned.Go(h.clock)
 	return h, nil
 }
 
@@ -117,35 +116,6 @@ func (h *Host) resume(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// clock sweeps what is kept for a while only.
-func (h *Host) clock() {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	soon := time.NewTimer(firstSweep) // many hosts live for one turn only
-	defer soon.Stop()
-	for {
-		select {
-		case <-soon.C:
-			h.sweep()
-		case <-tick.C:
-			h.sweep()
-		case <-h.ctx.Done():
-			return
-		}
-	}
-}
-
-// sweep drops what was kept for long enough.
-func (h *Host) sweep() {
-	err := h.store.Write(h.ctx, store.Fast, func(tx *store.Tx) error {
-		return tx.Sweep(h.opts.Now().Add(-keepEvents))
-	})
-	err = errors.Join(err, h.sweepScratch(h.ctx))
-	if err != nil && h.ctx.Err() == nil {
-		h.opts.Logger.Error("sweeping the data dir", "err", err)
-	}
 }
 
 // Close refuses new work, cancels turns (they stay open on disk), waits for everything the host owns and releases the

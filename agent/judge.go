@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -38,7 +39,7 @@ func judge(tool Tool, c chat.ToolCall, b bounds) judgement {
 	if err != nil {
 		return judgement{permission.Verdict{Decision: permission.Deny, Reason: err.Error()}, c.Name}
 	}
-	call := permission.Call{Tool: c.Name, Effect: tool.Effect, Command: action.Command}
+	call := permission.Call{Tool: c.Name, Effect: cmp.Or(action.Effect, tool.Effect), Command: action.Command}
 	for _, path := range action.Reads {
 		resolved := resolve(b.workdir, path)
 		switch {

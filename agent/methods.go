@@ -26,6 +26,12 @@ var methods = map[string]func(*CoderAgent, context.Context, []json.RawMessage) (
 	"steer":       method1(func(a *CoderAgent, ctx context.Context, text string) (any, error) { return nil, a.Steer(ctx, text) }),
 	"setModel":    method1(func(a *CoderAgent, ctx context.Context, id string) (any, error) { return nil, a.setModel(ctx, id) }),
 	"setMode":     method1(func(a *CoderAgent, ctx context.Context, m string) (any, error) { return nil, a.setMode(ctx, m) }),
+
+	"schedule":      method1((*CoderAgent).scheduleMethod),
+	"listSchedules": method0(func(a *CoderAgent, ctx context.Context) (any, error) { return a.Schedules(ctx) }),
+	"cancelSchedule": method1(func(a *CoderAgent, ctx context.Context, id string) (any, error) {
+		return nil, a.CancelSchedule(ctx, id)
+	}),
 }
 
 // Call calls a method of the RPC table. The result is nil or marshals to JSON. An unknown method is a *MethodError.

@@ -33,7 +33,9 @@ type Options struct {
 	IdleAfter time.Duration                        // an agent without work or subscribers sleeps after this; 0 means 10 min
 	Now       func() time.Time                     // nil means time.Now
 	Logger    *slog.Logger                         // nil discards
-	Changed   func()                               // called after Busy may have changed; must not block or call the host
+	Changed   func()                               // called after Busy or Planned may have changed; must not block or call the host
+
+	HoldSchedules bool // schedules that are due wait for another host: this one can ask no model
 }
 
 func (o Options) withDefaults() (Options, error) {

@@ -56,9 +56,10 @@ func (s *state) prompt(p Prompt) (added bool, err error) {
 	if err := s.unstall(); err != nil {
 		return false, err
 	}
-	row := store.Turn{ID: p.ID, Client: p.Client, MessageIDs: PromptIDs(p.Messages), Prompt: users(p.Messages)}
+	messages := s.keepMarks(p.Messages)
+	row := store.Turn{ID: p.ID, Client: p.Client, MessageIDs: PromptIDs(messages), Prompt: users(messages)}
 	if s.turn == nil && len(s.queue) == 0 {
-		return s.begin(row, p.Messages, false)
+		return s.begin(row, messages, false)
 	}
 	added, err = s.enqueue(row)
 	if err == nil {
@@ -119,9 +120,9 @@ func (s *state) publishPrompt(row store.Turn) {
 	}
 }
 
-// begin merges a prompt into the transcript and starts its turn, all in one commit. queued says that the turn has its
-// row already. It reports whether the turn is new.
-func (s *state) begin(row store.Turn, messages []chat.Message, queued bool) (added bool, err error) {
+// begin merges a prompt into the transcript and starts its turn, all in one commit, which also does what also says.
+// queued says that the turn has its row already. It reports whether the turn is new.
+func (s *state) begin(row store.Turn, messages []chat.Message, queued bool, also ...func(*store.Tx) error) (added bool, err error) {
 	next, change, err := s.merge(messages)
 	if err != nil {
 		return false, err
@@ -148,8 +149,10 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool) (add
 		if err != nil || !added {
 			return err
 		}
-		if err := change(tx); err != nil {
-			return err
+		for _, do := range append(also, change) {
+			if err := do(tx); err != nil {
+				return err
+			}
 		}
 		return tx.AppendEvents(s.agent.key, row.ID, 0, bodies)
 	})
@@ -171,17 +174,21 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool) (add
 
 func title(t *chat.Transcript) string {
 	for _, m := range t.Snapshot() {
-		text := strings.Join(strings.Fields(m.Text()), " ")
-		if m.Role != chat.User || text == "" {
-			continue
+		if text := titleOf(m.Text()); m.Role == chat.User && text != "" {
+			return text
 		}
-		const limit = 80 // runes
-		if r := []rune(text); len(r) > limit {
-			return string(r[:limit-1]) + "…"
-		}
-		return text
 	}
 	return ""
+}
+
+// titleOf is the beginning of a prompt in one line.
+func titleOf(prompt string) string {
+	text := strings.Join(strings.Fields(prompt), " ")
+	const limit = 80 // runes
+	if r := []rune(text); len(r) > limit {
+		return string(r[:limit-1]) + "…"
+	}
+	return text
 }
 
 // newID returns a fresh id that sorts by time.
@@ -189,7 +196,8 @@ func newID(kind string) string {
 	return kind + "_" + strings.ReplaceAll(uuid.Must(uuid.NewV7()).String(), "-", "")
 }
 
-// next starts the turn of the first prompt that waits. One that cannot be recorded goes on waiting.
+// next starts the turn of the first prompt that waits, or else of a schedule that is due. A prompt that cannot be recorded
+// goes on waiting.
 func (s *state) next() {
 	for s.turn == nil && len(s.queue) > 0 && !s.closing {
 		row := s.queue[0]
@@ -206,6 +214,9 @@ func (s *state) next() {
 			s.hold(row, err)
 		}
 		return
+	}
+	if err := s.fireDue(); err != nil {
+		s.agent.host.opts.Logger.Error("looking after schedules", "session", s.agent.key, "err", err)
 	}
 }
 
@@ -276,6 +287,7 @@ func (a *CoderAgent) Clear(ctx context.Context) error {
 		clear(s.seen)
 		s.publish(Cleared{By: callerFrom(ctx).Connection})
 		s.refresh("")
+		s.next()
 		return nil
 	})
 }

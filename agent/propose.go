@@ -23,11 +23,11 @@ func (a *CoderAgent) Propose(ctx context.Context, messages []chat.Message) error
 		switch {
 		case s.closing:
 			return ErrShutdown
-		case s.turn != nil, s.stalled != nil, len(s.queue) > 0, len(s.script.Waiting()) > 0:
+		case !s.free():
 			return ErrBusy
 		}
 		next := s.script.Fork()
-		take(next, messages)
+		take(next, s.keepMarks(messages))
 		if next.Changed() == next.Len() {
 			return nil
 		}

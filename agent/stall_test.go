@@ -99,6 +99,34 @@ func (f *fullHost) asked(want int) {
 	}
 }
 
+// A full disk must not cost money in a loop: what is planned asks the model no more than anybody else.
+func TestAPlannedPromptWaitsForOneThatStandsStill(t *testing.T) {
+	agenttest.OnSmallDisk(t, smallDisk, func(disk *agenttest.Disk) {
+		f := newFullHost(t, disk)
+		a := agenttest.Agent(t, f.Host, "a")
+		sub := subscribe(t, a)
+		f.model.Add(f.then(agenttest.Say("all of it")))
+		agenttest.Ask(t, a, "q1", "go")
+		stalls(t, sub)
+		disk.Free(t)
+		s, err := a.Schedule(t.Context(), agent.Plan{Prompt: "planned", At: time.Now().Add(50 * time.Millisecond).Format(time.RFC3339Nano)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(time.Until(s.Next) + 50*time.Millisecond) // the clock has met it by then
+		f.asked(1)
+		f.model.Add(agenttest.Say("two"), agenttest.Say("three"))
+		agenttest.Ask(t, a, "q2", "go on")
+		for range 3 { // the end of the first, and those of the other two
+			finished(t, sub)
+		}
+		f.asked(3)
+		if got := prompts(t, a); len(got) != 3 {
+			t.Errorf("prompts = %q", got)
+		}
+	})
+}
+
 func TestATurnWhoseEndCannotBeRecordedStandsStill(t *testing.T) {
 	agenttest.OnSmallDisk(t, smallDisk, func(disk *agenttest.Disk) {
 		f := newFullHost(t, disk)

@@ -300,6 +300,7 @@ func (s *state) remove() error {
 	if err != nil {
 		return fmt.Errorf("deleting session %s: %w", s.agent.name, err)
 	}
+	s.agent.host.replan()
 	if err := os.RemoveAll(s.agent.scratch()); err != nil {
 		return fmt.Errorf("deleting what session %s left behind: %w", s.agent.name, err)
 	}

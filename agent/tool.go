@@ -37,6 +37,8 @@ type Action struct {
 	Reads   []string // paths as the model gave them
 	Writes  []string
 	Command string
+
+	Effect permission.Effect // of this call, when it has less than the tool's; "" is the tool's
 }
 
 // An Actor is an argument type that can tell what the call would do. Without it a call has no paths and no command,

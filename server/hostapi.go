@@ -23,6 +23,10 @@ func (s *Server) hostRoute(segments []string) http.HandlerFunc {
 		return only(http.MethodGet, s.sessions)
 	case len(segments) == 2 && segments[0] == "sessions":
 		return only(http.MethodDelete, func(w http.ResponseWriter, r *http.Request) { s.deleteSession(w, r, segments[1]) })
+	case slices.Equal(segments, []string{"schedules"}):
+		return only(http.MethodGet, s.schedules)
+	case len(segments) == 2 && segments[0] == "schedules":
+		return only(http.MethodDelete, func(w http.ResponseWriter, r *http.Request) { s.cancelSchedule(w, r, segments[1]) })
 	case slices.Equal(segments, []string{"stop"}) && s.opts.Stop != nil:
 		return only(http.MethodPost, s.stop)
 	}
@@ -47,18 +51,20 @@ func only(method string, next http.HandlerFunc) http.HandlerFunc {
 
 // Status is the answer of GET /host/status.
 type Status struct {
-	Version     string `json:"version"`
-	PID         int    `json:"pid"`
-	Addr        string `json:"addr"`
-	Turns       int    `json:"turns"`       // that run or wait
-	Subscribers int    `json:"subscribers"` // of agents
-	Connections Counts `json:"connections"`
-	Host        any    `json:"host,omitempty"` // what the program adds
+	Version     string        `json:"version"`
+	PID         int           `json:"pid"`
+	Addr        string        `json:"addr"`
+	Turns       int           `json:"turns"`       // that run or wait
+	Subscribers int           `json:"subscribers"` // of agents
+	Schedules   agent.Planned `json:"schedules"`
+	Connections Counts        `json:"connections"`
+	Host        any           `json:"host,omitempty"` // what the program adds
 }
 
 func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	st := Status{Version: s.opts.Version, PID: os.Getpid(), Addr: s.addr, Connections: s.Connections()}
 	st.Turns, st.Subscribers = s.opts.Host.Busy()
+	st.Schedules = s.opts.Host.Planned()
 	if s.opts.Status != nil {
 		st.Host = s.opts.Status()
 	}
@@ -109,6 +115,30 @@ func (s *Server) failed(w http.ResponseWriter, deed string, err error) {
 		s.opts.Logger.Error(deed, "err", err)
 	}
 	refuse(w, err)
+}
+
+// Schedules is the answer of GET /host/schedules.
+type Schedules struct {
+	Schedules []agent.Schedule `json:"schedules"`
+}
+
+func (s *Server) schedules(w http.ResponseWriter, r *http.Request) {
+	list, err := s.opts.Host.Schedules(r.Context())
+	if err != nil {
+		s.failed(w, "listing schedules", err)
+		return
+	}
+	answer(w, http.StatusOK, Schedules{list})
+}
+
+func (s *Server) cancelSchedule(w http.ResponseWriter, r *http.Request, id string) {
+	if err := s.opts.Host.CancelSchedule(r.Context(), id); err != nil {
+		refuse(w, err)
+		return
+	}
+	answer(w, http.StatusOK, struct {
+		Cancelled string `json:"cancelled"`
+	}{id})
 }
 
 // stop answers first: once the program stops, nobody may be left to answer. With ifIdle it refuses while the host is in

@@ -133,11 +133,14 @@ type errorBody struct {
 func refuse(w http.ResponseWriter, err error) {
 	status := http.StatusInternalServerError
 	var name *agent.NameError
+	var none *agent.NoScheduleError
 	switch {
 	case errors.Is(err, agent.ErrShutdown):
 		status = http.StatusServiceUnavailable
 	case errors.As(err, &name):
 		status = http.StatusBadRequest
+	case errors.As(err, &none):
+		status = http.StatusNotFound
 	}
 	body := errorBody{Error: err.Error()}
 	var hinted interface{ Hint() string }

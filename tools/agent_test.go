@@ -33,6 +33,13 @@ func TestAnAgentFindsReadsEditsAndTests(t *testing.T) {
 		{"write", object{"path": "out/notes.txt", "content": "done\n"}, "created out/notes.txt (1 line, 5 bytes)"},
 		{"read", object{}, `the argument "path" is missing`},
 		{"bash", object{"command": "seq 100000"}, "left out here; the whole, 100,000 lines"},
+		{"schedule", object{"action": "list"}, "nothing is planned"},
+		{"schedule", object{"prompt": "look at the CI", "interval": "2 hours", "at": "", "tz": nil}, ": comes every 2h, next on "},
+		{"schedule", object{"prompt": "look at the CI", "cron": "0 9 * * 1-5", "timezone": "UTC"}, `: comes by cron "0 9 * * 1-5" in UTC, next on `},
+		{"schedule", object{"prompt": "look at the CI"}, "error: say when with exactly one of at, in, cron and every"},
+		{"schedule", object{"action": "list"}, `every 2h, next on `},
+		{"schedule", object{"id": "s-none"}, "error: there is no schedule s-none in this session; list shows"},
+		{"schedule", object{"action": "pause"}, `error: there is no action "pause"; use create, list or cancel`},
 	}
 	replies := make([]agenttest.Reply, 0, len(steps)+1)
 	for i, s := range steps {

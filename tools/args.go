@@ -27,6 +27,8 @@ var aliases = map[string]string{
 	"literaltext": "literal", "fixedstrings": "literal", "maxresults": "limit", "headlimit": "limit",
 	"line": "offset", "startline": "offset",
 	"replacements": "edits", "changes": "edits",
+	"message": "prompt", "task": "prompt", "instructions": "prompt", "delay": "in", "date": "at", "time": "at", "interval": "every",
+	"timezone": "tz", "scheduleid": "id",
 }
 
 // fit reads a call's arguments into the struct that args points to, more kindly than encoding/json: names by alias,

@@ -129,6 +129,7 @@ func TestAllHasAFixedOrderAndTheRightEffects(t *testing.T) {
 		{"bash", permission.Runs},
 		{"grep", permission.Reads},
 		{"glob", permission.Reads},
+		{"schedule", permission.Plans},
 	}
 	all := All()
 	if len(all) != len(want) {
@@ -189,6 +190,9 @@ func TestWhatACallWouldDoIsToldBefore(t *testing.T) {
 		{"grep without a path reads the workdir", "grep", `{"pattern":"x"}`, agent.Action{Summary: "x", Reads: []string{"."}}},
 		{"grep names its path", "grep", `{"pattern":"x","path":"../y","include":"*.go"}`, agent.Action{Summary: "x in ../y (*.go)", Reads: []string{"../y"}}},
 		{"a glob that leads elsewhere says so", "glob", `{"pattern":"/etc/*.conf"}`, agent.Action{Summary: "/etc/*.conf", Reads: []string{"/etc"}}},
+		{"schedule names the time and the prompt", "schedule", `{"task":"look","delay":"2h"}`, agent.Action{Summary: "in 2h: look"}},
+		{"to cancel a schedule is no less than to plan one", "schedule", `{"id":"s-1"}`, agent.Action{Summary: "cancel s-1"}},
+		{"to list schedules is to read", "schedule", `{"action":"list"}`, agent.Action{Summary: "list", Effect: permission.Reads}},
 		{"a glob that climbs says so", "glob", `{"pattern":"../x/*"}`, agent.Action{Summary: "../x/*", Reads: []string{"../x"}}},
 	}
 	for _, tt := range tests {
@@ -215,6 +219,7 @@ func TestOutsideAnAgentEveryToolSaysSo(t *testing.T) {
 	inputs := map[string]string{
 		"read": `{"path":"x"}`, "write": `{"path":"x","content":""}`, "edit": `{"path":"x","old":"a","new":"b"}`,
 		"bash": `{"command":"true"}`, "grep": `{"pattern":"x"}`, "glob": `{"pattern":"x"}`,
+		"schedule": `{"prompt":"x","in":"1h"}`,
 	}
 	for _, tool := range All() {
 		if _, err := tool.Run(t.Context(), json.RawMessage(inputs[tool.Name])); err == nil || err.Error() != agent.ErrNoAgent.Error() {

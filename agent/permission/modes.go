@@ -9,16 +9,16 @@ const (
 )
 
 type row struct {
-	rank                         int // larger permits more
-	reads, writes, runs, network Decision
+	rank                                int // larger permits more
+	reads, writes, runs, network, plans Decision
 }
 
 // To add a mode, add its row.
 var modes = map[Mode]row{
-	ModePlan: {0, Allow, Deny, Deny, Deny},
-	ModeAsk:  {1, Allow, Ask, Ask, Ask},
-	ModeEdit: {2, Allow, Allow, Ask, Ask},
-	ModeAuto: {3, Allow, Allow, Allow, Ask},
+	ModePlan: {0, Allow, Deny, Deny, Deny, Deny},
+	ModeAsk:  {1, Allow, Ask, Ask, Ask, Ask},
+	ModeEdit: {2, Allow, Allow, Ask, Ask, Ask},
+	ModeAuto: {3, Allow, Allow, Allow, Ask, Allow},
 }
 
 func (r row) verdict(e Effect) Decision {
@@ -31,6 +31,8 @@ func (r row) verdict(e Effect) Decision {
 		return r.runs
 	case Network:
 		return r.network
+	case Plans:
+		return r.plans
 	}
 	return Ask // an effect nobody declared
 }

@@ -17,6 +17,7 @@ const (
 	Writes  Effect = "writes"
 	Runs    Effect = "runs"
 	Network Effect = "network"
+	Plans   Effect = "plans" // prompts for later, when perhaps nobody watches
 )
 
 // A Mode is a named set of permissions. Its rows are in modes.go.
@@ -109,5 +110,6 @@ var (
 	wants   = map[Decision]string{Ask: "asks before", Deny: "does not allow"}
 	changes = map[Effect]string{
 		Reads: "reads", Writes: "changes files", Runs: "runs commands", Network: "uses the network",
+		Plans: "plans prompts",
 	}
 )

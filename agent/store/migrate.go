@@ -17,10 +17,13 @@ var sessionsSQL string
 //go:embed migrations/2_system.sql
 var systemSQL string
 
+//go:embed migrations/3_schedules.sql
+var schedulesSQL string
+
 // migrations are the scripts in order: script i leads from schema version i to i+1. They are never changed once
 // released. A migration library would cost its package initialisers at every start of the program and a dozen modules,
 // for the loop below.
-func migrations() []string { return []string{sessionsSQL, systemSQL} }
+func migrations() []string { return []string{sessionsSQL, systemSQL, schedulesSQL} }
 
 // migrate brings the file to the newest schema: all missing scripts in one transaction, so that it has either the old
 // schema or the new.

@@ -58,6 +58,7 @@ func (tx *Tx) DeleteSession(key string) error {
 		"DELETE FROM turns WHERE session = ?",
 		"DELETE FROM messages WHERE session = ?",
 		"DELETE FROM systems WHERE session = ?",
+		"DELETE FROM schedules WHERE session = ?",
 		"DELETE FROM sessions WHERE key = ?",
 	} {
 		if _, err := tx.exec("deleting session", key, query, key); err != nil {

@@ -26,6 +26,7 @@ type connector struct {
 	config      config
 	idle        time.Duration // of a host that it starts; 0: it ends with its last client
 	keyless     bool          // the host that it starts will ask no model
+	hold        bool          // the host that it starts leaves schedules to the next: it is there for one command
 	anyProvider bool          // whatever provider a running host asks will do: the command sends no prompt
 	started     bool          // the host is one that it started
 	warned      bool          // the user knows that the running host is not quite theirs
@@ -63,8 +64,8 @@ func (c *connector) host(ctx context.Context) (hostFile, error) {
 // compare judges a running host. One that nobody uses and that a command started is ended when it is of another version
 // or provider, so that the next is ours. Else another version is worth a note, but to another provider no prompt goes.
 func (c *connector) compare(ctx context.Context, h hostFile) (replaced bool, err error) {
-	foreign := c.foreign(h)
-	if foreign == nil && h.Version == version() {
+	foreign, differs := c.foreign(h), c.difference(h)
+	if foreign == nil && differs == "" {
 		return false, nil
 	}
 	if h.Detached && c.config.checkKey() == nil && c.config.Host == hostAuto {
@@ -77,10 +78,20 @@ func (c *connector) compare(ctx context.Context, h hostFile) (replaced bool, err
 	}
 	if !c.warned {
 		c.warned = true
-		fmt.Fprintf(c.app.stderr, "note: the running host has version %s, this is %s; it stays because it is in use (coder stop ends it)\n",
-			h.Version, version())
+		fmt.Fprintf(c.app.stderr, "note: the running host has %s; it stays because it is in use (coder stop ends it)\n", differs)
 	}
 	return false, nil
+}
+
+// difference says what of the host is worth a note.
+func (c *connector) difference(h hostFile) string {
+	switch {
+	case h.Hold && !c.hold:
+		return "its schedules held back, for one command"
+	case h.Version != version():
+		return fmt.Sprintf("version %s, this is %s", h.Version, version())
+	}
+	return ""
 }
 
 // foreign says that the host asks another provider than the user wants, or with another key. Who has chosen neither
@@ -104,6 +115,7 @@ type offer struct {
 	Key     string `json:"key"`
 	BaseURL string `json:"baseURL"`
 	Keyless bool   `json:"keyless,omitempty"` // do without a key: no model will be asked
+	Hold    bool   `json:"hold,omitempty"`    // leave schedules to the next host
 }
 
 // A readiness is what a detached host says on stdout, once.
@@ -129,7 +141,7 @@ func (c *connector) start(ctx context.Context) (hostFile, error) {
 	if err != nil {
 		return hostFile{}, err
 	}
-	said, err := launch(ctx, cmd, offer{c.config.Key, c.config.BaseURL, c.keyless})
+	said, err := launch(ctx, cmd, offer{c.config.Key, c.config.BaseURL, c.keyless, c.hold})
 	switch {
 	case err != nil:
 		return hostFile{}, fmt.Errorf("starting a host: %w", err)

@@ -45,7 +45,7 @@ func (s *serveCommand) open(ctx context.Context, log *slog.Logger) (*host, error
 	}
 	h.file = hostFile{
 		Addr: h.listener.Addr().String(), Token: token, PID: os.Getpid(), Version: version(), Started: time.Now().UTC(),
-		BaseURL: s.config.BaseURL, Model: s.config.Model, Mode: string(s.config.Mode), Detached: s.detached,
+		BaseURL: s.config.BaseURL, Model: s.config.Model, Mode: string(s.config.Mode), Detached: s.detached, Hold: s.hold,
 	}
 	h.file.sign(s.config.Key)
 	h.server = server.New(server.Options{
@@ -65,7 +65,7 @@ func (h *host) openAgents(ctx context.Context) (*agent.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	opts.Logger, opts.Changed = h.log, h.noteChange
+	opts.Logger, opts.Changed, opts.HoldSchedules = h.log, h.noteChange, s.hold
 	agents, err := agent.Open(ctx, s.config.DataDir, opts)
 	if damage, ok := errors.AsType[*store.CorruptError](err); ok {
 		if err := s.mend(damage); err != nil {
@@ -152,7 +152,7 @@ func (h *host) drain() {
 // firstVisit is how long a host that ends with its last client waits for its first.
 const firstVisit = 30 * time.Second
 
-// watchIdle ends the host when for the given time nobody was connected and no turn ran.
+// watchIdle ends the host when for the given time nobody was connected, no turn ran and nothing was planned.
 func (h *host) watchIdle(most time.Duration) {
 	visited := false
 	timer := time.NewTimer(max(most, firstVisit))
@@ -168,8 +168,9 @@ func (h *host) watchIdle(most time.Duration) {
 			return
 		}
 		turns, _ := h.agents.Busy()
+		planned := h.agents.Planned().Count > 0 && !h.command.hold
 		switch {
-		case turns > 0 || h.server.Connections().Sockets > 0:
+		case turns > 0 || planned || h.server.Connections().Sockets > 0:
 			visited = true
 			timer.Stop()
 		case visited:

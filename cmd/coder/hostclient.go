@@ -97,12 +97,26 @@ func (h hostFile) deleteSession(ctx context.Context, name string) error {
 	return h.request(ctx, http.MethodDelete, "/host/sessions/"+url.PathEscape(name), "", nil)
 }
 
-// stop asks the host to end and waits until its process has.
+func (h hostFile) schedules(ctx context.Context) ([]agent.Schedule, error) {
+	var list server.Schedules
+	err := h.request(ctx, http.MethodGet, "/host/schedules", "", &list)
+	return list.Schedules, err
+}
+
+func (h hostFile) cancelSchedule(ctx context.Context, id string) error {
+	return h.request(ctx, http.MethodDelete, "/host/schedules/"+url.PathEscape(id), "", nil)
+}
+
+// stop asks the host to end and waits until its process has. One that does not answer any more is ending by itself.
 func (h hostFile) stop(ctx context.Context) error {
-	if err := h.request(ctx, http.MethodPost, "/host/stop", "{}", nil); err != nil && alive(h.PID) {
+	err := h.request(ctx, http.MethodPost, "/host/stop", "{}", nil)
+	if err == nil || ending(err) {
+		err = waitGone(ctx, h.PID)
+	}
+	if err != nil {
 		return &hintedError{err, fmt.Sprintf("end process %d yourself; no session is lost by that", h.PID)}
 	}
-	return waitGone(ctx, h.PID)
+	return nil
 }
 
 // stopIdle asks the host to end if nobody uses it, which the host decides, and waits until its process has. One that

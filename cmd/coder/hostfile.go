@@ -26,7 +26,8 @@ type hostFile struct {
 	BaseURL  string    `json:"baseURL"`
 	Model    string    `json:"model"`
 	Mode     string    `json:"mode"`
-	Detached bool      `json:"detached"` // started by a command, which may replace it
+	Detached bool      `json:"detached"`       // started by a command, which may replace it
+	Hold     bool      `json:"hold,omitempty"` // it leaves schedules to the next host
 }
 
 func runDir(dataDir string) string       { return filepath.Join(dataDir, "run") }

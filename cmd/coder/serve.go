@@ -33,6 +33,7 @@ type serveCommand struct {
 	moveCorrupt  bool
 	detached     bool
 	keyless      bool // no model will be asked
+	hold         bool // schedules are left to the next host
 	keyFD        int  // the key comes from this file, not from the environment; 0: it does not
 	idle         bool // it ends when it is idle
 }
@@ -105,7 +106,7 @@ func (s *serveCommand) take(from io.Reader) error {
 	if err != nil {
 		return fmt.Errorf("reading the key that is handed over: %w", err)
 	}
-	s.config.Key, s.config.BaseURL, s.keyless = o.Key, o.BaseURL, o.Keyless
+	s.config.Key, s.config.BaseURL, s.keyless, s.hold = o.Key, o.BaseURL, o.Keyless, o.Hold
 	return nil
 }
 

@@ -122,19 +122,11 @@ func newSessionsDelete(a *app) *cobra.Command {
 }
 
 // sessions lists the sessions, the last used first: from the host or, without one, from disk.
-func (a *app) sessions(ctx context.Context, c config) ([]agent.Session, error) {
-	h, _, ok, err := running(ctx, c.DataDir)
-	if err != nil {
-		return nil, err
-	}
-	if ok {
-		list, err := h.sessions(ctx)
-		if !ending(err) || ctx.Err() != nil {
-			return list, err
-		}
-	}
-	list := []agent.Session{}
-	err = read(ctx, c.DataDir, func(s *store.Store) error {
+func (a *app) sessions(ctx context.Context, c config) (list []agent.Session, err error) {
+	err = lookUp(ctx, c.DataDir, func(h hostFile) (err error) {
+		list, err = h.sessions(ctx)
+		return err
+	}, func(s *store.Store) error {
 		rows, err := s.Sessions(ctx)
 		if err != nil {
 			return err
@@ -149,11 +141,13 @@ func (a *app) sessions(ctx context.Context, c config) ([]agent.Session, error) {
 		}
 		return err
 	})
+	if list == nil {
+		list = []agent.Session{}
+	}
 	return list, err
 }
 
-// deleteSessions has the host delete them; it starts one if none runs, for nobody else may write. That host needs no
-// key, unless it finds turns to go on with.
+// deleteSessions has the host delete them, for nobody else may write.
 func (a *app) deleteSessions(ctx context.Context, c config, names []string) error {
 	list, err := a.sessions(ctx, c)
 	if err != nil {
@@ -164,14 +158,24 @@ func (a *app) deleteSessions(ctx context.Context, c config, names []string) erro
 			return noSession(name)
 		}
 	}
-	conn := &connector{app: a, config: c, keyless: nameOf(list, interrupted) == "", anyProvider: true}
-	for _, name := range names {
-		if err := conn.delete(ctx, name); err != nil {
-			return fmt.Errorf("deleting session %s: %w", name, goingOn(nameOf(list, interrupted), err))
+	return a.borrowHost(ctx, c, list, func(conn *connector) error {
+		for _, name := range names {
+			err := conn.ask(ctx, func(h hostFile) error { return h.deleteSession(ctx, name) })
+			if err != nil {
+				return fmt.Errorf("deleting session %s: %w", name, err)
+			}
 		}
-	}
-	if !conn.started {
 		return nil
+	})
+}
+
+// borrowHost lets the host do something to what is on disk. If none runs it starts one for it, which fires no schedules,
+// and ends it again. That host needs no key, unless it finds turns to go on with.
+func (a *app) borrowHost(ctx context.Context, c config, list []agent.Session, do func(*connector) error) error {
+	open := nameOf(list, interrupted)
+	conn := &connector{app: a, config: c, keyless: open == "", hold: true, anyProvider: true}
+	if err := do(conn); err != nil || !conn.started {
+		return goingOn(open, err)
 	}
 	h, _, ok, err := running(ctx, c.DataDir)
 	if ok {
@@ -180,14 +184,14 @@ func (a *app) deleteSessions(ctx context.Context, c config, names []string) erro
 	return err
 }
 
-// delete has the host delete a session. When it ends at this moment, the next one does.
-func (c *connector) delete(ctx context.Context, name string) error {
+// ask puts one request to the host. When that ends at this moment, the next one gets it.
+func (c *connector) ask(ctx context.Context, do func(hostFile) error) error {
 	for {
 		h, err := c.host(ctx)
 		if err != nil {
 			return err
 		}
-		if err := h.deleteSession(ctx, name); !ending(err) || ctx.Err() != nil {
+		if err := do(h); !ending(err) || ctx.Err() != nil {
 			return err
 		}
 	}
@@ -199,6 +203,20 @@ func known(list []agent.Session, name string) bool {
 
 func noSession(name string) error {
 	return &hintedError{fmt.Errorf("there is no session %s", name), "coder sessions list shows what there is"}
+}
+
+// lookUp asks the host or, without one, the store. One that ends between two questions is none.
+func lookUp(ctx context.Context, dataDir string, ask func(hostFile) error, look func(*store.Store) error) error {
+	h, _, ok, err := running(ctx, dataDir)
+	if err != nil {
+		return err
+	}
+	if ok {
+		if err := ask(h); !ending(err) || ctx.Err() != nil {
+			return err
+		}
+	}
+	return read(ctx, dataDir, look)
 }
 
 // read opens the store of a data dir that no host serves, for reading. No store is an empty one.

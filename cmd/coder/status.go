@@ -23,6 +23,8 @@ type statusJSON struct {
 	Host     *hostFile       `json:"host,omitempty"`
 	Status   *server.Status  `json:"status,omitempty"`
 	Sessions []agent.Session `json:"sessions"` // those that run or wait for a decision
+
+	Schedules agent.Planned `json:"schedules"` // also when no host runs: then they wait for one
 }
 
 func newStatus(a *app) *cobra.Command {
@@ -50,7 +52,9 @@ the host's address and token: what a plugin needs to connect.`,
 			}
 			doc := statusJSON{Running: ok, DataDir: c.DataDir, Sessions: []agent.Session{}}
 			if ok {
-				doc.Host, doc.Status = &h, &status
+				doc.Host, doc.Status, doc.Schedules = &h, &status, status.Schedules
+			} else if doc.Schedules, err = planned(cmd.Context(), c.DataDir); err != nil {
+				return err
 			}
 			list, err := a.sessions(cmd.Context(), c)
 			if err != nil {
@@ -102,6 +106,12 @@ func printStatus(out io.Writer, doc statusJSON, width int) error {
 		fmt.Fprintln(out, "no host is running")
 	}
 	fmt.Fprintf(out, "data: %s\n", doc.DataDir)
+	switch n := doc.Schedules.Count; {
+	case n > 0 && doc.Running && !doc.Host.Hold:
+		fmt.Fprintf(out, "schedules: %d, the next at %s\n", n, doc.Schedules.Next.Format(time.RFC3339))
+	case n > 0:
+		fmt.Fprintf(out, "schedules: %d, the next due at %s; they wait for a host\n", n, doc.Schedules.Next.Format(time.RFC3339))
+	}
 	for _, s := range doc.Sessions {
 		line := fmt.Sprintf("session %s: %s in %s: %s", s.Name, s.Status, underHome(s.Workdir), s.Title)
 		fmt.Fprintln(out, headless.Line(line, cmp.Or(width, math.MaxInt)))

@@ -14,7 +14,7 @@ func newStop(a *app) *cobra.Command {
 		Use:   "stop",
 		Short: "End the host of the data dir",
 		Long: `stop ends the host of the data dir and waits until it is gone. Turns that run stay open on disk: the next host, which
-the next command starts, goes on with them.`,
+the next command starts, goes on with them. Schedules wait for it too.`,
 		Example: "  coder stop",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -22,7 +22,7 @@ the next command starts, goes on with them.`,
 			if err != nil {
 				return err
 			}
-			h, _, ok, err := running(cmd.Context(), c.DataDir)
+			h, status, ok, err := running(cmd.Context(), c.DataDir)
 			if err != nil {
 				return err
 			}
@@ -36,10 +36,20 @@ the next command starts, goes on with them.`,
 			if err := h.stop(ctx); err != nil {
 				return err
 			}
+			if n := status.Schedules.Count; n > 0 {
+				fmt.Fprintf(a.stderr, "note: %s for the next host: coder schedule list\n", waiting(n))
+			}
 			_, err = fmt.Fprintln(a.stdout, "stopped")
 			return err
 		},
 	}
 	addFlags(cmd, "dataDir")
 	return cmd
+}
+
+func waiting(schedules int) string {
+	if schedules == 1 {
+		return "1 schedule waits"
+	}
+	return fmt.Sprintf("%d schedules wait", schedules)
 }
