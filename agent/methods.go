@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -123,6 +124,17 @@ type Setup struct {
 	Model    string   `json:"model,omitempty"`
 	MaxSteps *int     `json:"maxSteps,omitempty"` // 0: the host's limit; nil: as it is; a page may not set it
 	Environ  []string `json:"environ,omitempty"`  // for the commands, as KEY=value; kept in memory only
+	New      *Setup   `json:"new,omitempty"`      // mode, model and maxSteps of a session that is new, where nothing above says them
+}
+
+// orNew fills in what only a new session gets.
+func (want Setup) orNew() Setup {
+	if want.New == nil {
+		return want
+	}
+	want.Mode, want.Model = cmp.Or(want.Mode, want.New.Mode), cmp.Or(want.Model, want.New.Model)
+	want.MaxSteps = cmp.Or(want.MaxSteps, want.New.MaxSteps)
+	return want
 }
 
 // SetupResult is what "setup" answers.
@@ -144,7 +156,10 @@ func (a *CoderAgent) setup(ctx context.Context, want Setup) (any, error) {
 	}
 	var result SetupResult
 	err := a.do(ctx, func(s *state) error {
-		row := s.session
+		row, want := s.session, want
+		if !s.known {
+			want = want.orNew()
+		}
 		if dir != "" && dir != row.Workdir {
 			if callerFrom(ctx).Page {
 				return errors.New("a page may not choose the workdir: begin the session in a terminal")

@@ -240,21 +240,12 @@ func (r *runCommand) open(ctx context.Context, conn *connector) (*client.Session
 	}
 	setup := r.setup(origin.typed)
 	setup.Workdir, setup.Environ = r.folder, commandEnviron(r.app.environ(), r.config.PassEnv)
+	setup.New = new(r.setup(func(origin) bool { return true }))
 	session, about, err := r.app.dial(ctx, conn, r.session, query, setup)
-	if err != nil {
-		return nil, about.Result, err
-	}
-	if !about.created {
+	if err == nil && !about.created {
 		r.keeps(about.Result)
-		return session, about.Result, nil
 	}
-	var first agent.SetupResult
-	if err := session.Call(ctx, "setup", &first, r.setup(func(origin) bool { return true })); err != nil {
-		session.Close()
-		return nil, about.Result, err
-	}
-	about.Mode, about.Model = string(first.Mode), first.Model
-	return session, about.Result, nil
+	return session, about.Result, err
 }
 
 // setup is what the settings want of the session, those whose origin counts. Nobody's choice is mode auto, and the host's
