@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { WebSocketChatTransport } from 'agents/chat/transport'
 import { check } from './lib/check.mjs'
 import { openWorld } from './lib/world.mjs'
-import { ask, barrier, chunks, ofTurn, say, textOf, textOfMessage, turn, user } from './lib/chat.mjs'
+import { ask, barrier, chunks, say, textOf, textOfMessage, turn, user } from './lib/chat.mjs'
 
 const world = await openWorld()
 

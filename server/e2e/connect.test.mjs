@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { check } from './lib/check.mjs'
 import { openWorld } from './lib/world.mjs'
 import { Tap } from './lib/tap.mjs'
-import { barrier, chunks, say, textOf, turn, user, ask } from './lib/chat.mjs'
+import { ask, barrier, say, textOf, turn, user } from './lib/chat.mjs'
 
 const world = await openWorld()
 
