@@ -215,12 +215,11 @@ check(26, 'resume.pending', async () => {
   await late.ready
   await s.release(0)
   await s.reached(1)
-  const from = late.tap.mark
   resume(late, 'p')
-  const offer = await late.tap.frame('cf_agent_stream_resuming', (f) => f.id === second, { from })
+  const offer = await late.tap.frame('cf_agent_stream_resuming', (f) => f.id === second)
   ack(late, offer.id)
   await s.release(1)
-  assert.equal(textOf(await turn(late, second, { from })), 'the second')
+  assert.equal(textOf(await turn(late, second, { from: late.tap.after(offer) })), 'the second')
 })
 
 check(26, 'resume.pending-on-connect', async () => {

@@ -72,6 +72,9 @@ export class Tap {
   get socket() { return this.sockets.at(-1) }
   get mark() { return this.log.entries.length }
 
+  // after is the number of the entry that follows the one of a frame.
+  after(frame) { return this.log.entries.findIndex((e) => e.frame === frame) + 1 }
+
   // got lists the frames that came, from entry number `from` on.
   got(from = 0) { return this.log.entries.slice(from).filter((e) => e.dir === 's2c').map((e) => e.frame) }
 
