@@ -53,7 +53,8 @@ export class Tap {
     const tap = this
     this.WebSocket = class extends WebSocket {
       constructor(url, protocols) {
-        super(url, protocols, { origin, maxPayload: 0 })
+        // As in a browser, each message is an event of its own: the library would give a page several in one tick.
+        super(url, protocols, { origin, maxPayload: 0, allowSynchronousEvents: false })
         const socket = tap.sockets.push(this) - 1
         const note = (dir, more) => tap.log.add({ socket, dir, ...more })
         this.on('open', () => note('open', { url: this.url }))
