@@ -19,6 +19,7 @@ async function parked(calls, ...more) {
   const client = world.client(s)
   await client.ready
   const frames = await say(client, user('do it', 'u1'))
+  await barrier(client)
   return { s, client, frames }
 }
 
@@ -202,6 +203,7 @@ async function asking(calls, ...more) {
   await client.ready
   const id = ask(client, user('where am I?'), { clientTools })
   const frames = await turn(client, id)
+  await barrier(client)
   return { s, client, frames }
 }
 

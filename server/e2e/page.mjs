@@ -42,7 +42,7 @@ function Chat({ page, agent: agentOptions, chat: chatOptions }) {
     event.target.reset()
   }
   return h('main', null,
-    h('p', { id: 'status' }, chat.status),
+    h('p', { id: 'status' }, chat.status === 'ready' && chat.isServerStreaming ? 'watching' : chat.status),
     h('p', { id: 'error' }, chat.error?.message ?? ''),
     chat.messages.map((m) => h(Message, { key: m.id, message: m, chat })),
     h('form', { onSubmit: submit }, h('input', { name: 'prompt' }), h('button', { id: 'send' }, 'Send')))

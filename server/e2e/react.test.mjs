@@ -241,7 +241,7 @@ check(17, 'react.chat.set-messages', async () => {
   await page.ready('hi', 'First.')
   await other.ready('hi', 'First.')
   page.chat.setMessages((list) => list.map((m) => m.role === 'user' ? { ...m, parts: [{ type: 'text', text: 'hi, edited' }] } : m))
-  await other.until('the edit on the other page', (p) => p.texts[0] === 'hi, edited', 3000)
+  await other.until('the edit on the other page', (p) => p.texts[0] === 'hi, edited', 2000)
   assert.deepEqual((await s.messages()).map(textOfMessage), ['hi, edited', 'First.'])
 })
 
@@ -276,9 +276,12 @@ check(18, 'react.chat.finished-during-the-drop', async () => {
   await watcher.ready
   page.chat.sendMessage({ text: 'hi' })
   await page.until('the first words', (p) => p.texts[1] === 'one two ')
+  const from = page.tap.mark
   page.tap.socket.terminate()
   await s.release()
   await watcher.tap.frame('cf_agent_use_chat_response', (f) => f.done)
+  await page.connected(from)
+  await page.until('the whole text', (p) => p.texts[1] === 'one two three four', 2000)
   await page.ready('hi', 'one two three four')
   calm(page)
 })

@@ -82,9 +82,10 @@ class Page {
       () => JSON.stringify({ statuses: this.statuses, error: this.chat?.error?.message, errors: this.page.errors, messages: this.messages }))
   }
 
-  // ready waits for the end of what runs: status ready with these texts.
+  // ready waits for the end of what runs, for another page as well, with these texts. Before it the transcript of the turn's
+  // end may still come, and would wipe what this page says next.
   ready(...texts) {
     return this.until(`status ready with ${JSON.stringify(texts)}`,
-      (p) => p.status === 'ready' && (texts.length === 0 || JSON.stringify(p.texts) === JSON.stringify(texts)))
+      (p) => p.status === 'ready' && !p.chat.isServerStreaming && JSON.stringify(p.texts) === JSON.stringify(texts))
   }
 }
