@@ -4,7 +4,6 @@
 const noMethod = { why: 'the method is still to come', got: /does not exist/ }
 const noClientTools = 'tools of the client are still to come'
 const noSubAgents = 'sub-agents are still to come: the path is the parent\'s'
-const noMessagesFrame = 'cf_agent_chat_messages from a client is still to come'
 const endUnseen = 'a client that was away when its turn ended is not told'
 
 export const expected = {
@@ -14,14 +13,9 @@ export const expected = {
   'rpc.has.renameSession': noMethod,
   'rpc.has.forkSession': noMethod,
   'rpc.has.compact': noMethod,
-  'rpc.has.listSchedules': noMethod,
-  'rpc.has.cancelSchedule': noMethod,
   'rpc.stream': { why: 'no method streams yet', got: /does not exist|no chunk came/ },
   'close.terminal-codes': { why: 'a deleted session closes with 1001, and its clients come back', got: /closed with 1001/ },
   'chat.session-that-nobody-has-set-up': { why: 'coder serve gives such a session no workdir', got: /has no workdir/ },
-  'edit.messages-frame': { why: noMessagesFrame, got: /waited 2000 ms for cf_agent_chat_messages/ },
-  'edit.messages-frame-appends': { why: noMessagesFrame, got: /'two'/ },
-  'react.chat.set-messages': { why: noMessagesFrame, got: /for the edit on the other page/ },
   'react.chat.finished-during-the-drop': { why: endUnseen, got: /for the whole text/ },
   'crash.the-turn-ends-before-the-page-is-back': { why: endUnseen, got: /for the whole text/ },
   'crash.with-another-token': {
