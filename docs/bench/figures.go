@@ -22,13 +22,16 @@ type bench struct {
 	rounds int
 	model  *model
 
+	seconds  int    // how long the load is measured
+	profiles string // folder for the profiles of a probed host; "" keeps none
+
 	figures []figure
 }
 
 func (b *bench) add(f figure) { b.figures = append(b.figures, f) }
 
-// all measures everything and prints the table.
-func (b *bench) all(ctx context.Context) (err error) {
+// measure takes the measurements that are asked for and prints the table.
+func (b *bench) measure(ctx context.Context, measurements ...func(context.Context) error) (err error) {
 	if b.self, err = os.Executable(); err != nil {
 		return err
 	}
@@ -42,7 +45,7 @@ func (b *bench) all(ctx context.Context) (err error) {
 	if b.model, err = startModel(ctx, b.work, b.self); err != nil {
 		return err
 	}
-	for _, measure := range []func(context.Context) error{b.version, b.cold, b.coldFix, b.warm} {
+	for _, measure := range measurements {
 		if err = measure(ctx); err != nil {
 			break
 		}

@@ -3,7 +3,9 @@
 // Command bench measures whole processes of coder against a scripted model and prints a table with our targets. Run it
 // from the root of the repository, on an idle machine:
 //
-//	go run ./docs/bench
+//	go run ./docs/bench        what a user waits for: start, prompts, long runs
+//	go run ./docs/bench idle   what 2,000 connections cost that do nothing
+//	go run ./docs/bench load   how late frames come when 200 agents stream to 400 connections
 //
 // Beside coder it measures a bare client, the least Go program that talks to the same model about the same files.
 // A target that is a multiple refers to that client's own figure, measured in the same minute.
@@ -28,16 +30,20 @@ func main() {
 }
 
 func command(ctx context.Context) error {
-	role := flag.String("role", "", "inner use: model, bare or peak")
+	role := flag.String("role", "", "inner use: model, paced, bare or peak")
 	base := flag.String("base", "", "inner use: the model's base URL")
 	like := flag.String("like", "", "inner use: a request whose system prompt and tools to send")
 	program := flag.String("coder", "", "a built coder to measure; empty builds this checkout")
 	rounds := flag.Int("rounds", 11, "how often to measure each short figure; the table shows the median")
+	profiles := flag.String("profiles", "", "idle and load: keep the profiles of the host in this folder")
+	seconds := flag.Int("seconds", 10, "load: how long to measure")
 	keep := flag.Bool("keep", false, "keep the scratch folder")
 	flag.Parse()
 	switch *role {
 	case "model":
 		return serveModel(ctx)
+	case "paced":
+		return servePaced(ctx)
 	case "bare":
 		return bare(ctx, *base, *like, flag.Arg(0))
 	case "peak":
@@ -50,8 +56,17 @@ func command(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b := bench{work: work, coder: *program, rounds: max(*rounds, 1)}
-	err = b.all(ctx)
+	b := bench{work: work, coder: *program, rounds: max(*rounds, 1), profiles: *profiles, seconds: max(*seconds, 1)}
+	switch what := flag.Arg(0); what {
+	case "":
+		err = b.measure(ctx, b.version, b.cold, b.coldFix, b.warm)
+	case "idle":
+		err = b.measure(ctx, b.idle)
+	case "load":
+		err = b.measure(ctx, b.load)
+	default:
+		err = fmt.Errorf("there is no measurement %q", what)
+	}
 	if *keep {
 		fmt.Fprintln(os.Stderr, "kept", work)
 		return err
