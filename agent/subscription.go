@@ -103,25 +103,11 @@ func (s *Subscription) signal() {
 	}
 }
 
-// Next returns the next update. ErrSlow says that the subscriber fell behind and must begin anew, ErrShutdown that the
-// host closes, ErrDeleted that the session is gone.
+// Next waits for the next update and returns it, or the error of Take.
 func (s *Subscription) Next(ctx context.Context) (Update, error) {
 	for {
-		s.mu.Lock()
-		if len(s.queue) > 0 {
-			u := s.queue[0]
-			s.queue[0] = nil
-			s.queue = s.queue[1:]
-			if e, ok := u.(TurnEvent); ok {
-				s.bytes -= len(e.Body)
-			}
-			s.mu.Unlock()
-			return u, nil
-		}
-		err := s.err
-		s.mu.Unlock()
-		if err != nil {
-			return nil, err
+		if u, err := s.Take(); u != nil || err != nil {
+			return u, err
 		}
 		select {
 		case <-s.ready:
@@ -129,6 +115,27 @@ func (s *Subscription) Next(ctx context.Context) (Update, error) {
 			return nil, context.Cause(ctx)
 		}
 	}
+}
+
+// Ready holds a token when there may be something to take. One token may stand for many updates.
+func (s *Subscription) Ready() <-chan struct{} { return s.ready }
+
+// Take returns the next update, or nil when there is none yet. ErrSlow says that the subscriber fell behind and must
+// begin anew, ErrShutdown that the host closes, ErrDeleted that the session is gone.
+func (s *Subscription) Take() (Update, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queue) == 0 {
+		s.queue = nil // what a burst has needed
+		return nil, s.err
+	}
+	u := s.queue[0]
+	s.queue[0] = nil
+	s.queue = s.queue[1:]
+	if e, ok := u.(TurnEvent); ok {
+		s.bytes -= len(e.Body)
+	}
+	return u, nil
 }
 
 // Close ends the subscription. It may be called more than once.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -22,6 +23,7 @@ import (
 const (
 	statusGoingAway    = websocket.StatusGoingAway
 	statusInvalidText  = websocket.StatusInvalidFramePayloadData
+	statusTooBig       = websocket.StatusMessageTooBig
 	statusInternal     = websocket.StatusInternalError
 	statusTooSlow      = websocket.StatusTryAgainLater
 	statusNoneReceived = websocket.StatusNoStatusRcvd
@@ -36,9 +38,9 @@ const (
 // maxTether bounds how long a client that has gone keeps its turns.
 const maxTether = time.Hour
 
-// A connection is one WebSocket on one session. Three goroutines serve it: the reader (of the HTTP request) handles the
-// client's frames in their order; the pump owns the stream state, turns updates of the agent into frames and runs the
-// reader's commands between them; the writer writes frames. A fourth pings.
+// A connection is one WebSocket on one session. Two goroutines serve it: the reader handles the client's frames in their
+// order; the pump owns the stream state, turns updates of the agent into frames, writes them, and runs the reader's
+// commands between them. Nothing of the HTTP request outlives the handshake.
 type connection struct {
 	server *Server
 	agent  *agent.CoderAgent
@@ -53,7 +55,6 @@ type connection struct {
 	quiet    bool // wants no identity, state and MCP frames
 	tether   time.Duration
 
-	out      *outbox
 	commands chan func()
 	calls    chan struct{} // a token per running RPC call
 	owned    sync.WaitGroup
@@ -64,14 +65,14 @@ type connection struct {
 	code   websocket.StatusCode
 	reason string
 
-	poke struct {
+	heart struct {
 		sync.Mutex
-		ctx    context.Context // of the pump's Next: done when a command waits
-		cancel context.CancelFunc
+		timer   *time.Timer // its function pings
+		stopped bool
 	}
 }
 
-// socket serves one WebSocket until it is closed.
+// socket makes the handshake of one WebSocket. Its connection lives on when the request is over.
 func (s *Server) socket(w http.ResponseWriter, r *http.Request, name string) {
 	if s.stopping.Load() {
 		refuse(w, agent.ErrShutdown)
@@ -83,36 +84,28 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request, name string) {
 		return
 	}
 	c := newConnection(s, a, name, r)
-	s.sockets.Add(1)
-	defer s.sockets.Done()
 	if status := s.connections.add(c, s.opts.Now()); status != 0 {
 		text(w, status, http.StatusText(status))
 		return
 	}
-	defer s.leave(c)
+	accepted := false
+	defer func() {
+		if !accepted {
+			s.leave(c)
+		}
+	}()
 	s.opts.Changed()
-	if c.sub, err = a.Subscribe(s.life); err != nil {
-		s.opts.Logger.Error("subscribing", "session", name, "err", err)
-		refuse(w, err)
-		return
+	if accepted = c.accept(w, r); accepted {
+		go c.serve()
 	}
-	defer c.sub.Close()
-	// Origin has been checked, by the guard: the library would compare it with Host only.
-	opts := &websocket.AcceptOptions{Subprotocols: []string{subprotocol}, InsecureSkipVerify: true}
-	if c.ws, err = websocket.Accept(w, r, opts); err != nil {
-		s.opts.Logger.Debug("handshake", "session", name, "err", err)
-		return
-	}
-	c.ws.SetReadLimit(wire.MaxFrame)
-	c.run()
 }
 
 func newConnection(s *Server, a *agent.CoderAgent, name string, r *http.Request) *connection {
 	q := r.URL.Query()
 	c := &connection{
-		server: s, agent: a, name: name,
-		id: q.Get("_pk"), page: len(r.Header["Origin"]) > 0, readOnly: flag(q, "readonly"), quiet: flag(q, "noproto"),
-		out: newOutbox(), commands: make(chan func(), maxCommands), calls: make(chan struct{}, maxCalls),
+		server: s, agent: a, name: strings.Clone(name), // not the request's whole URL
+		id: strings.Clone(q.Get("_pk")), page: len(r.Header["Origin"]) > 0, readOnly: flag(q, "readonly"), quiet: flag(q, "noproto"),
+		commands: make(chan func(), maxCommands), calls: make(chan struct{}, maxCalls),
 		done: make(chan struct{}),
 	}
 	c.net, _ = r.Context().Value(netConnKey{}).(net.Conn)
@@ -122,22 +115,43 @@ func newConnection(s *Server, a *agent.CoderAgent, name string, r *http.Request)
 	if seconds, err := strconv.Atoi(q.Get("tether")); err == nil && seconds > 0 {
 		c.tether = min(time.Duration(seconds)*time.Second, maxTether)
 	}
-	c.poke.ctx, c.poke.cancel = context.WithCancel(s.life)
 	return c
 }
 
 func flag(q url.Values, name string) bool { return q.Get(name) == "1" || q.Get(name) == "true" }
 
-// run serves the socket. It returns once everything that belongs to it has ended.
-func (c *connection) run() {
+// accept subscribes and makes the handshake, or answers why not and returns false.
+func (c *connection) accept(w http.ResponseWriter, r *http.Request) bool {
+	s := c.server
+	var err error
+	if c.sub, err = c.agent.Subscribe(s.life); err != nil {
+		s.opts.Logger.Error("subscribing", "session", c.name, "err", err)
+		refuse(w, err)
+		return false
+	}
+	// Origin has been checked, by the guard: the library would compare it with Host only.
+	opts := &websocket.AcceptOptions{Subprotocols: []string{subprotocol}, InsecureSkipVerify: true}
+	if c.ws, err = websocket.Accept(w, r, opts); err != nil {
+		s.opts.Logger.Debug("handshake", "session", c.name, "err", err)
+		c.sub.Close()
+		return false
+	}
+	c.ws.SetReadLimit(wire.MaxFrame)
+	return true
+}
+
+// serve serves the socket. It returns once everything that belongs to it has ended.
+func (c *connection) serve() {
+	defer c.server.leave(c)
+	defer c.sub.Close()
 	c.start("pump", c.pump)
-	c.start("writer", c.write)
-	c.start("pinger", c.ping)
+	c.beat()
 	func() {
 		defer c.recovered("reader")
 		c.read()
 	}()
 	c.close(statusNoneReceived, "")
+	c.stopHeart()
 	c.owned.Wait()
 	_ = c.ws.CloseNow() // closed already, unless a panic came first
 }
@@ -157,8 +171,8 @@ func (c *connection) recovered(what string) {
 	}
 	c.server.panicked(what, v)
 	c.close(statusInternal, "internal error")
-	if what == "writer" { // nobody is left who would hang up
-		_ = c.ws.CloseNow()
+	if what == "pump" { // nobody else is left who would
+		c.hangUp()
 	}
 }
 
@@ -167,22 +181,30 @@ func (c *connection) close(code websocket.StatusCode, reason string) {
 	c.once.Do(func() {
 		c.code, c.reason = code, reason
 		close(c.done)
-		c.wakePump()
-		c.out.end(code != statusGoingAway)
 	})
+}
+
+func (c *connection) closing() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // read handles the client's frames until the socket ends.
 func (c *connection) read() {
 	for {
-		kind, data, err := c.ws.Read(c.server.life)
+		kind, data, err := c.ws.Read(c.server.forever)
+		if errors.Is(err, websocket.ErrMessageTooBig) {
+			c.close(statusTooBig, "a frame may have 32 MiB")
+		}
 		if err != nil {
 			return
 		}
-		select {
-		case <-c.done:
+		if c.closing() {
 			continue // until the closing handshake is over
-		default:
 		}
 		c.server.connections.seen(c.server.opts.Now())
 		if kind == websocket.MessageText {
@@ -205,28 +227,20 @@ func (c *connection) frame(data []byte) {
 	c.handle(f)
 }
 
-// write writes frames until the connection closes, and then closes the socket.
-func (c *connection) write() {
-	for frames := c.out.take(); frames != nil; frames = c.out.take() {
-		for _, frame := range frames {
-			if err := c.writeFrame(frame); err != nil {
-				c.close(statusTooSlow, "too slow")
-				c.hangUp()
-				return
-			}
-		}
+// write gives the client the write timeout for one frame. Only the pump calls it. It waits for the client, and nobody
+// else does: meanwhile updates gather in the subscription, whose bound ends it. A deadline costs less than a context per
+// frame.
+func (c *connection) write(frame []byte) {
+	if c.closing() && c.code != statusGoingAway {
+		return
 	}
-	<-c.done
-	c.hangUp()
-}
-
-// writeFrame gives the client the write timeout for one frame. A deadline costs less than a context per frame.
-func (c *connection) writeFrame(frame []byte) error {
 	err := c.net.SetWriteDeadline(time.Now().Add(c.server.times.write))
 	if err == nil {
-		err = c.ws.Write(context.WithoutCancel(c.server.life), websocket.MessageText, frame)
+		err = c.ws.Write(c.server.forever, websocket.MessageText, frame)
 	}
-	return errors.Join(err, c.net.SetWriteDeadline(time.Time{}))
+	if errors.Join(err, c.net.SetWriteDeadline(time.Time{})) != nil {
+		c.close(statusTooSlow, "too slow")
+	}
 }
 
 // hangUp closes the socket, with the handshake if the client takes part in it.
@@ -240,23 +254,41 @@ func (c *connection) hangUp() {
 	_ = c.ws.Close(c.code, c.reason)
 }
 
+// beat begins to ping. Between two pings there is a timer and no goroutine.
+func (c *connection) beat() {
+	c.owned.Add(1) // for the timer, whose function may run
+	c.heart.Lock()
+	c.heart.timer = time.AfterFunc(c.server.times.ping, c.ping)
+	c.heart.Unlock()
+}
+
 // ping closes the socket when a ping is not answered in time.
 func (c *connection) ping() {
-	ticker := time.NewTicker(c.server.times.ping)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-c.done:
-			return
-		case <-ticker.C:
-		}
-		ctx, cancel := context.WithTimeout(c.server.life, c.server.times.pong)
-		err := c.ws.Ping(ctx)
-		cancel()
-		if err != nil {
-			c.close(statusGoingAway, "no pong")
-			_ = c.net.Close()
-			return
-		}
+	defer c.nextBeat()
+	defer c.recovered("ping")
+	ctx, cancel := context.WithTimeout(c.server.forever, c.server.times.pong)
+	defer cancel()
+	if err := c.ws.Ping(ctx); err != nil {
+		c.close(statusGoingAway, "no pong")
+		_ = c.net.Close()
+	}
+}
+
+func (c *connection) nextBeat() {
+	c.heart.Lock()
+	defer c.heart.Unlock()
+	if c.heart.stopped {
+		c.owned.Done()
+		return
+	}
+	c.heart.timer.Reset(c.server.times.ping)
+}
+
+func (c *connection) stopHeart() {
+	c.heart.Lock()
+	defer c.heart.Unlock()
+	c.heart.stopped = true
+	if c.heart.timer.Stop() {
+		c.owned.Done()
 	}
 }

@@ -17,6 +17,7 @@ type connections struct {
 	tethers map[tetherKey]chan struct{} // of clients that are away: closed when they come back
 	active  time.Time
 	closed  bool
+	running sync.WaitGroup // each that was entered and is not yet out
 }
 
 // A tetherKey is one client of one session.
@@ -40,6 +41,7 @@ func (t *connections) add(c *connection, now time.Time) int {
 	case t.session[key.session] >= maxSocketsSession:
 		return http.StatusTooManyRequests
 	}
+	t.running.Add(1)
 	t.open[c] = struct{}{}
 	t.session[key.session]++
 	t.active = now
@@ -119,6 +121,15 @@ func (t *connections) closeUnless(busy func() bool) bool {
 	return true
 }
 
+// cut ends what close has not: a client that takes no part in the closing handshake.
+func (t *connections) cut() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for c := range t.open {
+		_ = c.net.Close()
+	}
+}
+
 // Connections counts who is connected.
 func (s *Server) Connections() Counts {
 	t := &s.connections
@@ -143,6 +154,7 @@ func (c *connection) key() tetherKey { return tetherKey{strings.ToLower(c.name),
 
 // leave takes c out of the table and, if it was tethered, watches whether its client comes back.
 func (s *Server) leave(c *connection) {
+	defer s.connections.running.Done()
 	back := s.connections.remove(c, s.opts.Now())
 	if back != nil {
 		s.owned.Go(func() { s.watch(c, back) })

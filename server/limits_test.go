@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/coder/websocket"
@@ -19,6 +19,13 @@ import (
 	"github.com/coder-agent/coder/agent/chat"
 	"github.com/coder-agent/coder/server/wire"
 )
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
 
 // watched makes the server tell of every change, and returns what waits for a number of sockets.
 func watched(s *Server) (wait func(t *testing.T, sockets int)) {
@@ -237,90 +244,42 @@ func TestASessionHasBoundedSockets(t *testing.T) {
 	h.join("other").quiet()
 }
 
-func TestTheOutboxWaitsForRoom(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		o := newOutbox()
-		large := make([]byte, 2*maxWaitingBytes)
-		if !o.put(large, nil) {
-			t.Fatal("a single large frame does not fit")
-		}
-		second := make(chan bool, 1)
-		go func() { second <- o.put([]byte("x"), nil) }()
-		synctest.Wait()
-		select {
-		case <-second:
-			t.Fatal("a frame went in beside one over the bound")
-		default:
-		}
-		if got := o.take(); len(got) != 1 || len(got[0]) != len(large) {
-			t.Fatalf("took %d frames", len(got))
-		}
-		synctest.Wait()
-		select {
-		case <-second:
-			t.Fatal("a frame went in while one over the bound is written")
-		default:
-		}
-		if got := o.take(); len(got) != 1 || len(got[0]) != 1 || !<-second {
-			t.Fatalf("took %q, want the second frame", got)
-		}
-		for range maxWaiting - 1 {
-			if !o.put([]byte("y"), nil) {
-				t.Fatal("a frame was refused")
-			}
-		}
-		if got := o.take(); len(got) != maxWaiting-1 {
-			t.Fatalf("took %d frames, want %d", len(got), maxWaiting-1)
-		}
-		if !o.put([]byte("z"), nil) {
-			t.Fatal("a frame was refused")
-		}
-		o.end(false)
-		if o.put([]byte("y"), nil) {
-			t.Error("a frame went in after the end")
-		}
-		if got := o.take(); len(got) != 1 {
-			t.Errorf("took %d frames after the end, want the one that waited", len(got))
-		}
-		if got := o.take(); got != nil {
-			t.Errorf("took %q from an ended outbox", got)
-		}
-	})
-}
-
-func TestTheOutboxGivesUp(t *testing.T) {
-	o := newOutbox()
-	for range maxWaiting {
-		o.put([]byte("x"), nil)
+// wire gives the connection a socket and returns the other end.
+func (c *connection) wire(t *testing.T) *peer {
+	t.Helper()
+	accepted := make(chan struct{})
+	hs := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(accepted)
+		c.net, _ = r.Context().Value(netConnKey{}).(net.Conn)
+		c.ws, _ = websocket.Accept(w, r, nil) // the client would tell
+	}))
+	hs.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, netConnKey{}, c) }
+	hs.Start()
+	t.Cleanup(hs.Close)
+	ws, _, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(hs.URL, "http"), nil)
+	if err != nil {
+		t.Fatal(err)
 	}
-	stop := make(chan struct{})
-	close(stop)
-	if o.put([]byte("y"), stop) {
-		t.Error("a frame went into a full outbox")
-	}
-	o.end(true)
-	if got := o.take(); got != nil {
-		t.Errorf("took %d frames that were to be dropped", len(got))
-	}
+	<-accepted
+	t.Cleanup(func() { _, _ = ws.CloseNow(), c.ws.CloseNow() })
+	return &peer{t: t, ws: ws, name: "client"}
 }
 
 // What the agent seldom does, a connection must still say rightly.
 func TestATurnThatWaitsIsPending(t *testing.T) {
 	s := New(Options{})
-	s.life, s.end = context.WithCancelCause(t.Context())
-	c := &connection{server: s, id: "a", name: "p", out: newOutbox(), done: make(chan struct{}), quiet: true}
+	s.forever = context.WithoutCancel(t.Context())
+	s.life, s.end = context.WithCancelCause(s.forever)
+	c := &connection{server: s, id: "a", name: "p", done: make(chan struct{}), quiet: true}
+	client := c.wire(t)
 	one, two := agent.Turn{ID: "q1", Client: "x"}, agent.Turn{ID: "q2", Client: "x"}
 	c.sub = &agent.Subscription{Snapshot: agent.Snapshot{Queue: []agent.Turn{one, two}}}
 	shapes := func() (list []string) {
-		c.out.put([]byte(`{"type":"cf_agent_chat_clear"}`), nil) // so that there is always something to take
-		for _, data := range c.out.take() {
-			f, err := wire.Decode(data)
-			if err != nil {
-				t.Fatal(err)
-			}
-			list = append(list, shape(f))
+		c.send(wire.ChatClear{}) // the end of the list
+		for got := shape(client.recv()); got != "clear"; got = shape(client.recv()) {
+			list = append(list, got)
 		}
-		return list[:len(list)-1]
+		return list
 	}
 	check := func(what string, want ...string) {
 		t.Helper()

@@ -60,10 +60,10 @@ type Server struct {
 
 	connections connections
 	stopping    atomic.Bool    // no new sockets and prompts
-	sockets     sync.WaitGroup // the goroutines of every connection
 	owned       sync.WaitGroup // the accept loop and tethers
 	life        context.Context
 	end         context.CancelCauseFunc
+	forever     context.Context // that of a read and a write: closing the socket ends them
 	addr        string
 }
 
@@ -96,7 +96,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	s.addr = l.Addr().String()
 	s.guard = newGuard(s.opts, s.addr)
-	s.life, s.end = context.WithCancelCause(context.WithoutCancel(ctx))
+	s.forever = context.WithoutCancel(ctx)
+	s.life, s.end = context.WithCancelCause(s.forever)
 	hs := &http.Server{
 		Handler:           http.HandlerFunc(s.serveHTTP),
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -122,9 +123,12 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		err = errors.Join(l.Close(), s.drain(hs, served))
 	}
 	s.connections.close()
-	late := time.AfterFunc(2*s.times.closeGrace, func() { s.end(agent.ErrShutdown) })
+	late := time.AfterFunc(2*s.times.closeGrace, func() {
+		s.end(agent.ErrShutdown)
+		s.connections.cut()
+	})
 	defer late.Stop()
-	s.sockets.Wait()
+	s.connections.running.Wait()
 	s.end(agent.ErrShutdown)
 	s.owned.Wait()
 	return err

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"slices"
 
@@ -41,22 +40,37 @@ func (st *stream) tell(id string) {
 }
 
 // pump sends the connect frames, and then updates and the answers to the client's frames, until the connection closes.
+// Then it hangs up.
 func (c *connection) pump() {
 	c.greet()
+	for !c.closing() {
+		select {
+		case <-c.sub.Ready():
+			c.catchUp()
+		case do := <-c.commands:
+			c.catchUp() // what was published before the command goes out before its answer
+			do()
+		case <-c.done:
+		}
+	}
+	if c.code == statusGoingAway {
+		c.catchUp() // a host that stops has had something to say
+	}
+	c.hangUp()
+}
+
+// catchUp sends what the agent has published so far.
+func (c *connection) catchUp() {
 	for {
-		c.poke.Lock()
-		ctx := c.poke.ctx
-		c.poke.Unlock()
-		u, err := c.sub.Next(ctx)
+		u, err := c.sub.Take()
 		switch {
-		case err == nil:
-			c.forward(u)
-		case ctx.Err() == nil:
+		case err != nil:
 			c.close(c.farewell(err))
 			return
-		case !c.runCommands():
+		case u == nil:
 			return
 		}
+		c.forward(u)
 	}
 }
 
@@ -77,43 +91,11 @@ func (c *connection) farewell(err error) (code websocket.StatusCode, reason stri
 func (c *connection) post(do func()) {
 	select {
 	case c.commands <- do:
-		c.wakePump()
 	case <-c.done:
 	}
 }
 
-func (c *connection) wakePump() {
-	c.poke.Lock()
-	c.poke.cancel()
-	c.poke.Unlock()
-}
-
-// runCommands runs what was posted and reports whether the connection is still open. A command may have been posted
-// after Next saw no update, together with one: so what was published goes out once more before each.
-func (c *connection) runCommands() bool {
-	c.poke.Lock()
-	over := c.poke.ctx // it has been cancelled: Next gives what is there and does not wait
-	c.poke.ctx, c.poke.cancel = context.WithCancel(c.server.life)
-	c.poke.Unlock()
-	for {
-		select {
-		case <-c.done:
-			return false
-		default:
-		}
-		select {
-		case do := <-c.commands:
-			for u, err := c.sub.Next(over); err == nil; u, err = c.sub.Next(over) {
-				c.forward(u)
-			}
-			do()
-		default:
-			return c.server.life.Err() == nil
-		}
-	}
-}
-
-// send puts a frame into the outbox.
+// send writes a frame.
 func (c *connection) send(f wire.Frame) {
 	data, err := wire.Encode(f)
 	if err != nil {
@@ -121,11 +103,12 @@ func (c *connection) send(f wire.Frame) {
 		c.close(statusInternal, "internal error")
 		return
 	}
-	c.out.put(data, c.done)
+	c.write(data)
 }
 
 func (c *connection) greet() {
 	snap, st := c.sub.Snapshot, &c.stream
+	c.sub.Snapshot = agent.Snapshot{} // a transcript is not kept for each connection
 	st.turn, st.queue, st.failed = snap.Turn, slices.Clone(snap.Queue), snap.Failed
 	if snap.Stalled {
 		st.stalled = snap.Failed.ID
@@ -298,15 +281,15 @@ func (c *connection) sendEvent(e agent.TurnEvent, seq *int, replay bool) {
 		c.sendChunk(e.Turn, e.Body, seq, replay)
 		return
 	}
-	c.out.put(wire.AppendCoderEvent(make([]byte, 0, len(e.Body)+128), wire.CoderEvent{
+	c.write(wire.AppendCoderEvent(make([]byte, 0, len(e.Body)+128), wire.CoderEvent{
 		ID: e.Turn.ID, Event: e.Body, N: e.N, Client: e.Turn.Client, Continuation: e.Turn.Continuation, Replay: replay,
-	}), c.done)
+	}))
 }
 
 func (c *connection) sendChunk(t agent.Turn, body []byte, seq *int, replay bool) {
 	chunk := wire.Chunk{ID: t.ID, Body: body, Seq: *seq, Replay: replay, Continuation: t.Continuation}
 	*seq++
-	c.out.put(wire.AppendChunk(make([]byte, 0, len(body)+len(body)/4+128), chunk), c.done)
+	c.write(wire.AppendChunk(make([]byte, 0, len(body)+len(body)/4+128), chunk))
 }
 
 // finish ends a turn's stream: the finish chunk, the transcript for those who did not ask, then the last frame. The
