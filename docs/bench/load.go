@@ -59,6 +59,21 @@ func (b *bench) load(ctx context.Context) (err error) {
 	return b.loadHost(ctx, host, model, dataDir)
 }
 
+// A usage is what the processes have used so far.
+type usage struct{ host, model, clients time.Duration }
+
+func usageOf(host, model *server) (u usage, err error) {
+	for _, p := range []struct {
+		pid int
+		cpu *time.Duration
+	}{{host.cmd.Process.Pid, &u.host}, {model.cmd.Process.Pid, &u.model}, {os.Getpid(), &u.clients}} {
+		if *p.cpu, err = cpuOf(p.pid); err != nil {
+			return u, err
+		}
+	}
+	return u, nil
+}
+
 func (b *bench) loadHost(ctx context.Context, host, model *server, dataDir string) error {
 	sockets, err := openSockets(ctx, host, dataDir, loadAgents, loadAgents*loadClients)
 	defer func() {
@@ -76,14 +91,14 @@ func (b *bench) loadHost(ctx context.Context, host, model *server, dataDir strin
 	}
 	group.Go(func() error {
 		for i, ws := range sockets[:loadAgents] { // the first client of each
-			if err := prompt(ctx, ws, fmt.Sprintf("q%d", i)); err != nil {
+			if err := prompt(ctx, ws, fmt.Sprintf("q%d", i), b.work); err != nil {
 				return err
 			}
 			if err := sleep(ctx, time.Second/loadAgents); err != nil { // streams are not in step
 				return err
 			}
 		}
-		if err := b.timeLoad(ctx, &watch, host, dataDir); err != nil {
+		if err := b.timeLoad(ctx, &watch, host, model, dataDir); err != nil {
 			return err
 		}
 		return end(ctx, model)
@@ -92,7 +107,7 @@ func (b *bench) loadHost(ctx context.Context, host, model *server, dataDir strin
 }
 
 // timeLoad measures while everything streams.
-func (b *bench) timeLoad(ctx context.Context, watch *stopwatch, host *server, dataDir string) error {
+func (b *bench) timeLoad(ctx context.Context, watch *stopwatch, host, model *server, dataDir string) error {
 	if err := sleep(ctx, loadWarm); err != nil {
 		return err
 	}
@@ -101,8 +116,7 @@ func (b *bench) timeLoad(ctx context.Context, watch *stopwatch, host *server, da
 			return err
 		}
 	}
-	pid := host.cmd.Process.Pid
-	before, err := cpuOf(pid)
+	before, err := usageOf(host, model)
 	if err != nil {
 		return err
 	}
@@ -113,11 +127,11 @@ func (b *bench) timeLoad(ctx context.Context, watch *stopwatch, host *server, da
 	}
 	ages, frames := watch.stop()
 	took := time.Since(begin)
-	after, err := cpuOf(pid)
+	after, err := usageOf(host, model)
 	if err != nil {
 		return err
 	}
-	rss, err := memory(pid, "VmHWM")
+	rss, err := memory(host.cmd.Process.Pid, "VmHWM")
 	if err != nil {
 		return err
 	}
@@ -129,11 +143,19 @@ func (b *bench) timeLoad(ctx context.Context, watch *stopwatch, host *server, da
 			return err
 		}
 	}
-	b.addLoad(ages, frames, took, after-before, rss)
+	cores := func(what string, before, after time.Duration) {
+		b.add(figure{what: what, unit: "cores", coder: (after - before).Seconds() / took.Seconds()})
+	}
+	b.addAges(ages, took)
+	b.add(figure{what: "  frames a second", coder: float64(frames) / took.Seconds()})
+	cores("  host, CPU", before.host, after.host)
+	cores("  model, CPU", before.model, after.model)
+	cores("  clients, CPU", before.clients, after.clients)
+	b.add(figure{what: "  host, peak RSS", unit: "MiB", limit: 200, coder: float64(rss) / mib})
 	return nil
 }
 
-func (b *bench) addLoad(ages []time.Duration, frames int, took, cpu time.Duration, rss int64) {
+func (b *bench) addAges(ages []time.Duration, took time.Duration) {
 	slices.Sort(ages)
 	at := func(p float64) float64 { return milliseconds(ages[int(p*float64(len(ages)-1))]) }
 	what := fmt.Sprintf("%d agents × %d deltas/s × %d clients, SSE line to frame, ", loadAgents, pace, loadClients)
@@ -142,9 +164,6 @@ func (b *bench) addLoad(ages []time.Duration, frames int, took, cpu time.Duratio
 	b.add(figure{what: "  p99.9", unit: "ms", coder: at(0.999)})
 	b.add(figure{what: "  most", unit: "ms", coder: at(1)})
 	b.add(figure{what: "  deltas a second, of " + strconv.Itoa(loadAgents*pace*loadClients), coder: float64(len(ages)) / took.Seconds()})
-	b.add(figure{what: "  frames a second", coder: float64(frames) / took.Seconds()})
-	b.add(figure{what: "  host, CPU", unit: "cores", coder: cpu.Seconds() / took.Seconds()})
-	b.add(figure{what: "  host, peak RSS", unit: "MiB", limit: 200, coder: float64(rss) / mib})
 }
 
 // A stopwatch collects the ages of deltas while it runs.
@@ -179,9 +198,9 @@ func (s *stopwatch) read(ctx context.Context, ws *websocket.Conn) error {
 		switch {
 		case bytes.Contains(data, []byte(`\"type\":\"text-delta\"`)):
 			s.note(data, now)
-		case bytes.Contains(data, []byte(`"error":true`)):
+		case bytes.Contains(data, []byte(`"error":`)):
 			return fmt.Errorf("a turn failed: %s", data)
-		case bytes.Contains(data, []byte(`"done":true`)):
+		case bytes.Contains(data, []byte(`"cf_agent_use_chat_response"`)) && bytes.Contains(data, []byte(`"done":true`)):
 			return nil
 		}
 	}
@@ -204,8 +223,15 @@ func (s *stopwatch) note(frame []byte, now int64) {
 	}
 }
 
-// prompt sends one as an Agents SDK client does.
-func prompt(ctx context.Context, ws *websocket.Conn, id string) error {
+// prompt sets the session's workdir and sends a prompt as an Agents SDK client does.
+func prompt(ctx context.Context, ws *websocket.Conn, id, workdir string) error {
+	setup, err := json.Marshal(map[string]any{"type": "rpc", "id": "setup", "method": "setup", "args": []any{map[string]any{"workdir": workdir}}})
+	if err != nil {
+		return err
+	}
+	if err := ws.Write(ctx, websocket.MessageText, setup); err != nil {
+		return err
+	}
 	body, err := json.Marshal(map[string]any{"messages": []any{map[string]any{
 		"id": id, "role": "user", "parts": []any{map[string]any{"type": "text", "text": hello.prompt}},
 	}}})
