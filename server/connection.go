@@ -262,15 +262,16 @@ func (c *connection) beat() {
 	c.heart.Unlock()
 }
 
-// ping closes the socket when a ping is not answered in time.
+// ping closes the socket when a ping is not answered in time. One that could not be sent says nothing: the frame that is
+// being written has a time of its own.
 func (c *connection) ping() {
 	defer c.nextBeat()
 	defer c.recovered("ping")
 	ctx, cancel := context.WithTimeout(c.server.forever, c.server.times.pong)
 	defer cancel()
-	if err := c.ws.Ping(ctx); err != nil {
+	if err := c.ws.Ping(ctx); err != nil && ctx.Err() != nil {
 		c.close(statusGoingAway, "no pong")
-		_ = c.net.Close()
+		c.hangUp() // the pump may wait for the client
 	}
 }
 

@@ -1,8 +1,8 @@
 package server
 
 import (
+	"bytes"
 	"context"
-	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -112,34 +112,31 @@ func TestWhatEndsASocket(t *testing.T) {
 		want websocket.StatusCode
 	}{
 		{"invalid UTF-8", []byte("{\"type\":\"\xff\"}"), websocket.StatusInvalidFramePayloadData},
-		{"a frame over 32 MiB", []byte(strings.Repeat(" ", wire.MaxFrame+2)), websocket.StatusMessageTooBig},
+		{"a frame of one byte over 32 MiB", callOf(wire.MaxFrame + 1), websocket.StatusMessageTooBig},
+		{"a frame far over 32 MiB", callOf(wire.MaxFrame + 8<<20), websocket.StatusMessageTooBig},
 	} {
 		h := simple(t)
 		p := h.join("end")
-		_ = p.ws.Write(t.Context(), websocket.MessageText, tt.send) // the server may hang up in the middle of it
-		cut := len(tt.send) > wire.MaxFrame                         // then the code may be lost with what was not read
-		if got := p.closed(); got != tt.want && !(cut && got == -1) {
+		p.send(string(tt.send))
+		if got := p.closed(); got != tt.want {
 			t.Errorf("%s: closed with %d, want %d", tt.name, got, tt.want)
 		}
 		h.join("end").quiet()
 	}
 }
 
-func TestADeadPeerIsNoticed(t *testing.T) {
-	var wait func(*testing.T, int)
-	h := serve(t, agenttest.Options(t, agenttest.NewModel()), func(s *Server) {
-		s.times.ping, s.times.pong = 20*time.Millisecond, 50*time.Millisecond
-		wait = watched(s)
-	})
-	c, err := net.Dial("tcp", h.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	fmt.Fprintf(c, "GET /agents/coder-agent/dead?token=%s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", token, h.addr)
-	wait(t, 1)
-	wait(t, 0)
+func TestAFrameMayHave32MiB(t *testing.T) {
+	h := simple(t)
+	p := h.join("large")
+	p.send(string(callOf(32 << 20)))
+	p.expect("rpc quiet error Method nosuch does not exist")
+}
+
+// callOf is a call of an unknown method in so many bytes.
+func callOf(size int) []byte {
+	frame := append(make([]byte, 0, size), `{"type":"rpc","id":"quiet","method":"nosuch","args":["`...)
+	frame = append(frame, bytes.Repeat([]byte("x"), size-len(frame)-3)...)
+	return append(frame, `"]}`...)
 }
 
 func TestAPanicEndsOneConnection(t *testing.T) {

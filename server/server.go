@@ -48,9 +48,11 @@ const (
 type times struct {
 	write      time.Duration // for one frame; a client that takes longer is too slow
 	ping       time.Duration // between pings
-	pong       time.Duration // until the answer: 20 s + 25 s make a connection dead after 45 s
+	pong       time.Duration // until the answer: with the next line, 45 s after its last sign of life a socket is gone
 	closeGrace time.Duration // for the closing handshake
 }
+
+var defaultTimes = times{write: 10 * time.Second, ping: 20 * time.Second, pong: 22 * time.Second, closeGrace: 3 * time.Second}
 
 // A Server serves the agents of one host. Make one with New.
 type Server struct {
@@ -78,10 +80,7 @@ func New(opts Options) *Server {
 	if opts.Changed == nil {
 		opts.Changed = func() {}
 	}
-	s := &Server{
-		opts:  opts,
-		times: times{write: 10 * time.Second, ping: 20 * time.Second, pong: 25 * time.Second, closeGrace: 3 * time.Second},
-	}
+	s := &Server{opts: opts, times: defaultTimes}
 	s.connections.init(opts.Now())
 	return s
 }

@@ -35,6 +35,7 @@ type house struct {
 	server *Server
 	addr   string
 	stop   func() error // ends Serve and returns its error
+	http   *http.Client // that peers dial with; nil: over TCP
 }
 
 // serve serves a host that has the model and the tools. change, if any, changes the server before it serves.
@@ -46,7 +47,22 @@ func serve(t *testing.T, opts agent.Options, change func(*Server)) *house {
 // serveIn serves a host of the data dir.
 func serveIn(t *testing.T, dir string, opts agent.Options, change func(*Server)) *house {
 	t.Helper()
-	h := &house{t: t, host: agenttest.Open(t, dir, opts)}
+	return serveAt(t, "127.0.0.1:0", dir, opts, change)
+}
+
+// serveAt serves a host of the data dir at an address.
+func serveAt(t *testing.T, addr, dir string, opts agent.Options, change func(*Server)) *house {
+	t.Helper()
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serveOn(t, l, agenttest.Open(t, dir, opts), change)
+}
+
+func serveOn(t *testing.T, l net.Listener, host *agent.Host, change func(*Server)) *house {
+	t.Helper()
+	h := &house{t: t, host: host}
 	h.server = New(Options{
 		Host: h.host, Token: token, Version: "test", Stop: func() {},
 		AllowOrigins: []string{"http://dev.example:5173"}, AllowHosts: []string{"coder.test"},
@@ -54,10 +70,6 @@ func serveIn(t *testing.T, dir string, opts agent.Options, change func(*Server))
 	h.server.times.closeGrace = 100 * time.Millisecond // a test's peers do not read while it stops
 	if change != nil {
 		change(h.server)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
 	}
 	h.addr = l.Addr().String()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -102,7 +114,8 @@ func (h *house) dial(path string) *peer {
 	}
 	ctx, cancel := context.WithTimeout(h.t.Context(), patience)
 	defer cancel()
-	ws, resp, err := websocket.Dial(ctx, "ws://"+h.addr+"/agents/coder-agent/"+path+sep+"token="+token, nil)
+	ws, resp, err := websocket.Dial(ctx, "ws://"+h.addr+"/agents/coder-agent/"+path+sep+"token="+token,
+		&websocket.DialOptions{HTTPClient: h.http})
 	if err != nil {
 		h.t.Fatalf("dialing %s: %v", path, err)
 	}
