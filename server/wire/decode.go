@@ -72,13 +72,14 @@ func Decode(data []byte) (Frame, error) {
 
 var (
 	errDepth  = fmt.Errorf("nested deeper than %d", MaxDepth)
+	errValues = errors.New("too many values")
 	errNoType = errors.New("no type")
 )
 
 // typeOf finds the frame's type. Frames of ours have it first, so that the whole need not be read twice.
 func typeOf(data []byte) (string, error) {
-	if tooDeep(data) {
-		return "", errDepth
+	if err := bounded(data); err != nil {
+		return "", err
 	}
 	if rest, ok := bytes.CutPrefix(data, []byte(`{"type":"`)); ok {
 		if end := bytes.IndexByte(rest, '"'); end > 0 && bytes.IndexByte(rest[:end], '\\') < 0 {
@@ -99,10 +100,9 @@ func typeOf(data []byte) (string, error) {
 	return head.Type, nil
 }
 
-// tooDeep reports whether objects and arrays are nested deeper than MaxDepth. It looks at brackets outside strings
-// only: what is no JSON at all the decoder will see.
-func tooDeep(data []byte) bool {
-	depth := 0
+// bounded counts levels and values. It looks at what is outside strings only: what is no JSON at all the decoder will see.
+func bounded(data []byte) error {
+	depth, outer, values := 0, 0, 0
 	for i := 0; i < len(data); i++ {
 		switch data[i] {
 		case '"':
@@ -115,13 +115,20 @@ func tooDeep(data []byte) bool {
 			}
 		case '{', '[':
 			if depth++; depth > MaxDepth {
-				return true
+				return errDepth
 			}
 		case '}', ']':
 			depth--
+		case ',':
+			if values++; depth <= outerLevels {
+				outer++
+			}
+			if values > MaxValues || outer > MaxOuter {
+				return errValues
+			}
 		}
 	}
-	return false
+	return nil
 }
 
 func read[F Frame](data []byte) (Frame, error) {
@@ -206,47 +213,61 @@ func readToolResult(data []byte) (Frame, error) {
 }
 
 func readChatRequest(data []byte) (Frame, error) {
-	var in chatRequestJSON
+	var in struct {
+		ID   string `json:"id"`
+		Init struct {
+			Method string       `json:"method"`
+			Body   proposedBody `json:"body"`
+		} `json:"init"`
+	}
 	if err := json.Unmarshal(data, &in); err != nil {
 		return nil, err
 	}
-	if in.ID == "" || in.Init.Method != "POST" || in.Init.Body == "" {
-		return nil, errors.New("no id, no POST or no body")
-	}
-	text := []byte(in.Init.Body)
-	if tooDeep(text) {
-		return nil, errDepth
-	}
-	var body chatBodyJSON
-	if err := json.Unmarshal(text, &body); err != nil {
-		return nil, fmt.Errorf("its body: %w", err)
-	}
-	if body.Messages == nil {
-		return nil, errors.New("no messages")
+	body := in.Init.Body
+	if in.ID == "" || in.Init.Method != "POST" || body.Messages == nil {
+		return nil, errors.New("no id, no POST or no messages")
 	}
 	f := ChatRequest{ID: in.ID, Trigger: body.Trigger, ClientTools: body.ClientTools, Messages: make([]chat.Message, 0, len(body.Messages))}
-	for i, raw := range body.Messages {
-		m, err := readProposed(raw)
-		if err != nil {
-			return nil, fmt.Errorf("message %d: %w", i, err)
-		}
-		f.Messages = append(f.Messages, m)
+	for _, m := range body.Messages {
+		f.Messages = append(f.Messages, chat.Message(m))
 	}
 	return f, nil
 }
 
-// readProposed reads a message of a client's transcript: whole if it is the user's, else its name only.
-func readProposed(raw json.RawMessage) (chat.Message, error) {
+// A proposedBody is the body of a request, JSON inside a JSON string. It is read from where the decoder has unquoted it: a
+// client's whole transcript is in it, of which nothing need be copied that is not wanted.
+type proposedBody struct {
+	Messages    []proposed      `json:"messages"`
+	Trigger     Trigger         `json:"trigger"`
+	ClientTools json.RawMessage `json:"clientTools"`
+}
+
+func (b *proposedBody) UnmarshalText(text []byte) error {
+	if err := bounded(text); err != nil {
+		return err
+	}
+	type plain proposedBody
+	var p plain
+	if err := json.Unmarshal(text, &p); err != nil {
+		return fmt.Errorf("its body: %w", err)
+	}
+	*b = proposedBody(p)
+	return nil
+}
+
+// proposed is a message of a client's transcript: whole if it is the user's, else its name only.
+type proposed chat.Message
+
+func (p *proposed) UnmarshalJSON(raw []byte) error {
 	var head messageHead
 	if err := json.Unmarshal(raw, &head); err != nil {
-		return chat.Message{}, err
+		return err
 	}
+	*p = proposed{ID: head.ID, Role: head.Role}
 	if head.Role != chat.User {
-		return chat.Message{ID: head.ID, Role: head.Role}, nil
+		return nil
 	}
-	var m chat.Message
-	err := json.Unmarshal(raw, &m)
-	return m, err
+	return (*chat.Message)(p).UnmarshalJSON(raw)
 }
 
 func readResponse(data []byte) (Frame, error) {

@@ -15,8 +15,15 @@ import (
 // MaxFrame bounds one frame from a client, in bytes: clients send their whole transcript with each prompt.
 const MaxFrame = 32 << 20
 
-// MaxDepth bounds the nesting of objects and arrays in a frame.
-const MaxDepth = 64
+// Bounds of what a frame may hold. Each value that is made of it costs a hundred times the bytes that it takes in the
+// frame; without them 32 MiB of empty messages would become 3 GB.
+const (
+	MaxDepth  = 64      // nesting of objects and arrays
+	MaxValues = 1 << 20 // members and elements
+	MaxOuter  = 1 << 17 // of these in the four outer levels: messages, their fields and parts; arguments
+)
+
+const outerLevels = 4
 
 // A Frame is one JSON message on a connection.
 type Frame interface{ frameType() string }

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -232,34 +235,66 @@ func TestFinishChunks(t *testing.T) {
 	}
 }
 
+// A frame of many small values would cost a hundred times its bytes: it is refused before any is made.
+func TestMemoryIsBounded(t *testing.T) {
+	many := func(element string, bytes int) string {
+		return element + strings.Repeat(","+element, bytes/(len(element)+1))
+	}
+	inside := func(body string) string {
+		text, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return `{"type":"cf_agent_use_chat_request","id":"1","init":{"method":"POST","body":` + string(text) + `}}`
+	}
+	for name, frame := range map[string]string{
+		"arguments": `{"type":"rpc","id":"1","method":"x","args":[` + many("1", MaxFrame) + `]}`,
+		"messages":  inside(`{"messages":[` + many("{}", MaxFrame) + `]}`),
+		"parts":     inside(`{"messages":[{"role":"user","parts":[` + many(`{"type":"a"}`, MaxFrame) + `]}]}`),
+		"files": `{"type":"cf_agent_chat_messages","messages":[{"role":"assistant","parts":[{"type":"tool-x","toolCallId":"c",` +
+			`"state":"output-available","output":{"text":"","files":[` + many("{}", MaxFrame) + `]}}]}]}`,
+	} {
+		var before, after runtime.MemStats
+		data := []byte(frame)
+		runtime.ReadMemStats(&before)
+		_, err := Decode(data)
+		runtime.ReadMemStats(&after)
+		if m := new(MalformedError); !errors.As(err, &m) || !errors.Is(err, errValues) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if made := after.TotalAlloc - before.TotalAlloc; made > 2*MaxFrame {
+			t.Errorf("%s: a frame of %d MiB made %d MiB", name, len(data)>>20, made>>20)
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	for _, tt := range frames {
 		f.Add([]byte(tt.json))
 	}
 	f.Add([]byte(`{"type":"rpc","id":5}`))
 	f.Add([]byte(`{"messages":[],"type":"cf_agent_chat_messages"}`))
+	for _, frame := range recordedFrames(f) {
+		f.Add(frame)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		got, err := Decode(data)
+		runtime.ReadMemStats(&after)
+		if made := after.TotalAlloc - before.TotalAlloc; made > uint64(64<<10+512*len(data)) {
+			t.Fatalf("Decode(%q) made %d bytes of %d", data, made, len(data))
+		}
 		if err != nil {
 			if m, u := new(MalformedError), new(UnknownTypeError); !errors.As(err, &m) && !errors.As(err, &u) {
 				t.Fatalf("Decode(%q): %T is no error of ours", data, err)
 			}
 			return
 		}
-		if quick, ok := scanResponse(data); ok {
-			slow, err := read[ChatResponse](data)
-			if err != nil || !reflect.DeepEqual(slow, Frame(quick)) {
-				t.Fatalf("scanning %q = %#v, but encoding/json reads %#v, %v", data, quick, slow, err)
-			}
+		if n := depthOf(data); n > MaxDepth {
+			t.Fatalf("Decode takes %q, which is %d deep", data, n)
 		}
-		if r, ok := got.(ChatResponse); ok {
-			if quick, ok := scanDelta(r.Body); ok {
-				slow, err := chat.DecodeEvent([]byte(r.Body))
-				if err != nil || slow != quick {
-					t.Fatalf("scanning %q = %#v, but chat reads %#v, %v", r.Body, quick, slow, err)
-				}
-			}
-		}
+		scansRight(t, data, got)
 		once, err := Encode(got)
 		if err != nil {
 			t.Fatalf("Encode(Decode(%q)): %v", data, err)
@@ -272,7 +307,72 @@ func FuzzDecode(f *testing.F) {
 		if err != nil || !bytes.Equal(once, twice) {
 			t.Fatalf("%q encodes to %q and then to %q, %v", data, once, twice, err)
 		}
+		if again, err := Decode(twice); err != nil || !reflect.DeepEqual(again, back) {
+			t.Fatalf("%q decodes to %#v and then to %#v, %v", once, back, again, err)
+		}
 	})
+}
+
+// scansRight checks what the quick readers make of a frame against the slow ones.
+func scansRight(t *testing.T, data []byte, got Frame) {
+	t.Helper()
+	if quick, ok := scanResponse(data); ok {
+		slow, err := read[ChatResponse](data)
+		if err != nil || !reflect.DeepEqual(slow, Frame(quick)) {
+			t.Fatalf("scanning %q = %#v, but encoding/json reads %#v, %v", data, quick, slow, err)
+		}
+	}
+	if r, ok := got.(ChatResponse); ok {
+		if quick, ok := scanDelta(r.Body); ok {
+			slow, err := chat.DecodeEvent([]byte(r.Body))
+			if err != nil || slow != quick {
+				t.Fatalf("scanning %q = %#v, but chat reads %#v, %v", r.Body, quick, slow, err)
+			}
+		}
+	}
+}
+
+// depthOf tells how deep JSON is nested.
+func depthOf(data []byte) (deepest int) {
+	depth := 0
+	for dec := json.NewDecoder(bytes.NewReader(data)); ; {
+		token, err := dec.Token()
+		if err != nil {
+			return deepest
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+			deepest = max(deepest, depth)
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+	}
+}
+
+// recordedFrames are the frames of the recordings that package server replays.
+func recordedFrames(f *testing.F) (frames [][]byte) {
+	f.Helper()
+	files, err := filepath.Glob(filepath.Join("..", "testdata", "agents", "*.jsonl"))
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no recordings: %v", err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for line := range bytes.Lines(data) {
+			var l struct{ Frame json.RawMessage }
+			if err := json.Unmarshal(line, &l); err != nil {
+				f.Fatalf("%s: %v", file, err)
+			}
+			if len(l.Frame) > 0 {
+				frames = append(frames, l.Frame)
+			}
+		}
+	}
+	return frames
 }
 
 // From the event to the frame's bytes, and on the other side back to the event.
