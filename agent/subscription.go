@@ -140,6 +140,12 @@ func (s *Subscription) Take() (Update, error) {
 
 // Close ends the subscription. It may be called more than once.
 func (s *Subscription) Close() {
+	s.mu.Lock()
+	ended := s.err != nil
+	s.mu.Unlock()
+	if ended {
+		return // the agent has let it go; asking would wake it
+	}
 	// An error would say that the agent has ended, and the subscription with it.
 	_ = s.agent.do(context.WithoutCancel(s.agent.host.ctx), func(st *state) error {
 		st.unsubscribe(s)
