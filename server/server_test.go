@@ -30,7 +30,7 @@ const patience = 20 * time.Second
 
 // A house is a served host.
 type house struct {
-	t      *testing.T
+	t      testing.TB
 	host   *agent.Host
 	server *Server
 	addr   string
@@ -39,19 +39,19 @@ type house struct {
 }
 
 // serve serves a host that has the model and the tools. change, if any, changes the server before it serves.
-func serve(t *testing.T, opts agent.Options, change func(*Server)) *house {
+func serve(t testing.TB, opts agent.Options, change func(*Server)) *house {
 	t.Helper()
 	return serveIn(t, t.TempDir(), opts, change)
 }
 
 // serveIn serves a host of the data dir.
-func serveIn(t *testing.T, dir string, opts agent.Options, change func(*Server)) *house {
+func serveIn(t testing.TB, dir string, opts agent.Options, change func(*Server)) *house {
 	t.Helper()
 	return serveAt(t, "127.0.0.1:0", dir, opts, change)
 }
 
 // serveAt serves a host of the data dir at an address.
-func serveAt(t *testing.T, addr, dir string, opts agent.Options, change func(*Server)) *house {
+func serveAt(t testing.TB, addr, dir string, opts agent.Options, change func(*Server)) *house {
 	t.Helper()
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -60,7 +60,7 @@ func serveAt(t *testing.T, addr, dir string, opts agent.Options, change func(*Se
 	return serveOn(t, l, agenttest.Open(t, dir, opts), change)
 }
 
-func serveOn(t *testing.T, l net.Listener, host *agent.Host, change func(*Server)) *house {
+func serveOn(t testing.TB, l net.Listener, host *agent.Host, change func(*Server)) *house {
 	t.Helper()
 	h := &house{t: t, host: host}
 	h.server = New(Options{
@@ -100,7 +100,7 @@ func simple(t *testing.T, replies ...agenttest.Reply) *house {
 
 // A peer is a raw client.
 type peer struct {
-	t    *testing.T
+	t    testing.TB
 	ws   *websocket.Conn
 	name string
 }

@@ -29,7 +29,7 @@ type line struct {
 	Frame                      json.RawMessage
 }
 
-func recording(t *testing.T, name string) []line {
+func recording(t testing.TB, name string) []line {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", "agents", name+".jsonl"))
 	if err != nil {
