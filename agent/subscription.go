@@ -138,19 +138,22 @@ func (s *Subscription) Take() (Update, error) {
 	return u, nil
 }
 
-// Close ends the subscription. It may be called more than once.
+// Close ends the subscription. It may be called more than once. It wakes nobody: an agent with a subscriber does not
+// sleep, and one that has ended has let its subscribers go.
 func (s *Subscription) Close() {
-	s.mu.Lock()
-	ended := s.err != nil
-	s.mu.Unlock()
-	if ended {
-		return // the agent has let it go; asking would wake it
-	}
-	// An error would say that the agent has ended, and the subscription with it.
-	_ = s.agent.do(context.WithoutCancel(s.agent.host.ctx), func(st *state) error {
+	a := s.agent
+	a.mu.Lock()
+	done := a.done
+	a.mu.Unlock()
+	c := command{reply: make(chan error, 1), run: func(st *state) error {
 		st.unsubscribe(s)
 		return nil
-	})
+	}}
+	select {
+	case a.mailbox <- c:
+		<-c.reply
+	case <-done:
+	}
 }
 
 // Replay returns the events of a turn so far, from the first; ok is false when they are not kept (any more). The turn

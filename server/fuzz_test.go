@@ -57,6 +57,9 @@ func FuzzConnection(f *testing.F) {
 	})
 }
 
+// fuzzPatience is shorter than that of other tests: after 10 s the fuzzer kills an input and does not say where it was.
+const fuzzPatience = 5 * time.Second
+
 // A fuzzHouse is a host for all inputs of a process.
 type fuzzHouse struct {
 	*house
@@ -125,7 +128,7 @@ func (p *peer) alive() error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(p.t.Context(), fuzzPatience)
 	defer cancel()
 	_ = p.ws.Write(ctx, websocket.MessageText, frame) // reading says more of a socket that has ended
 	for {
@@ -152,7 +155,7 @@ func (h *fuzzHouse) end(t testing.TB, name string, peers ...*peer) {
 	for _, p := range peers {
 		_ = p.ws.CloseNow()
 	}
-	timeout := time.After(patience)
+	timeout := time.After(fuzzPatience)
 	for h.server.Connections().Sockets > 0 || h.resting > 0 && runtime.NumGoroutine() > h.resting+8 {
 		select {
 		case <-h.left:

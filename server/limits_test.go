@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -17,6 +18,7 @@ import (
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/agenttest"
 	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/server/client"
 	"github.com/coder-agent/coder/server/wire"
 )
 
@@ -189,6 +191,52 @@ func TestShutdown(t *testing.T) {
 	}
 	if err := <-stopped; err != nil {
 		t.Error(err)
+	}
+}
+
+// A client whose host stops in the middle of its turn finds the next host at the same address by itself, and the turn
+// goes on there.
+func TestAClientComesBackAfterAShutdown(t *testing.T) {
+	reply, reached, _ := held("lost ")
+	opts, dir := agenttest.Options(t, agenttest.NewModel(reply, agenttest.Say("kept"))), t.TempDir()
+	on := func(addr string) *house {
+		return serveAt(t, addr, dir, opts, nil)
+	}
+	first := on("127.0.0.1:0")
+	session, err := client.Dial(t.Context(), client.Options{Name: "back", Host: func(context.Context) (client.Address, error) {
+		return client.Address{Addr: first.addr, Token: token}, nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	turn := session.Prompt(client.UserMessage("go"))
+	<-reached
+	if err := errors.Join(first.stop(), first.host.Close()); err != nil {
+		t.Fatal(err)
+	}
+	on(first.addr)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	text, broken := "", false
+	for {
+		u, err := session.Next(ctx)
+		if err != nil {
+			t.Fatalf("after %q: %v", text, err)
+		}
+		switch u := u.(type) {
+		case client.Disconnected:
+			broken = true
+		case client.Event:
+			if d, ok := u.Event.(chat.TextDelta); ok {
+				text += d.Delta
+			}
+		case client.TurnEnded:
+			if u.Turn != turn || u.Error != "" || text != "lost kept" || !broken {
+				t.Errorf("the turn ended as %+v with the text %q; the connection broke: %t", u, text, broken)
+			}
+			return
+		}
 	}
 }
 
