@@ -146,17 +146,23 @@ func (p *peer) alive() error {
 	}
 }
 
-// end takes the session away and waits until everything of it has ended.
+// end closes the sockets, takes the session away and waits until everything of both has ended.
 func (h *fuzzHouse) end(t testing.TB, name string, peers ...*peer) {
 	t.Helper()
-	if err := h.host.Delete(t.Context(), name); err != nil {
-		t.Fatal(err)
-	}
 	for _, p := range peers {
 		_ = p.ws.CloseNow()
 	}
+	h.until(t, func() bool { return h.server.Connections().Sockets == 0 }) // then its calls have ended too
+	if err := h.host.Delete(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	h.until(t, func() bool { return h.resting == 0 || runtime.NumGoroutine() <= h.resting+4 })
+}
+
+func (h *fuzzHouse) until(t testing.TB, done func() bool) {
+	t.Helper()
 	timeout := time.After(fuzzPatience)
-	for h.server.Connections().Sockets > 0 || h.resting > 0 && runtime.NumGoroutine() > h.resting+8 {
+	for !done() {
 		select {
 		case <-h.left:
 		case <-time.After(time.Millisecond): // goroutines do not say when they end

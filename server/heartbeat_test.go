@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -219,4 +220,25 @@ func (p *peer) collect() <-chan int {
 		}
 	}()
 	return size
+}
+
+// The connections of a deleted session end, and in ending do not wake it again.
+func TestADeletedSessionStaysAsleep(t *testing.T) {
+	inBubble(t, agenttest.NewModel(), func(t *testing.T, h *house) {
+		round := func(name string) (goroutines int) {
+			p := h.join(name)
+			if err := h.host.Delete(t.Context(), name); err != nil {
+				t.Fatal(err)
+			}
+			if got := p.closed(); got != websocket.StatusGoingAway {
+				t.Errorf("the socket was closed with %d, want %d", got, websocket.StatusGoingAway)
+			}
+			synctest.Wait()
+			return runtime.NumGoroutine()
+		}
+		first := round("one")
+		if second := round("two"); second > first {
+			t.Errorf("there are %d goroutines after the first session and %d after the second", first, second)
+		}
+	})
 }
