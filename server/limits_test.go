@@ -57,21 +57,8 @@ func TestAClientThatNeverReadsSlowsNobody(t *testing.T) {
 	a := h.join("slow?_pk=a")
 	h.deaf("slow?_pk=b")
 	a.ask("q1", "much")
-	size := 0
-	for done := false; !done; {
-		f, ok := a.recv().(wire.ChatResponse)
-		if !ok {
-			continue
-		}
-		if e, err := f.Event(); err == nil {
-			if d, ok := e.(chat.TextDelta); ok {
-				size += len(d.Delta)
-			}
-		}
-		done = f.Done
-	}
-	if size != deltas*len(big) {
-		t.Errorf("the reading client got %d bytes, want %d", size, deltas*len(big))
+	if got, want := a.text(), deltas*len(big); got != want {
+		t.Errorf("the reading client got %d bytes, want %d", got, want)
 	}
 	wait(t, 1)
 }
@@ -117,7 +104,7 @@ func TestWhatEndsASocket(t *testing.T) {
 		{"a frame of one byte over 32 MiB", callOf(wire.MaxFrame + 1), websocket.StatusMessageTooBig},
 		{"a frame far over 32 MiB", callOf(wire.MaxFrame + 8<<20), websocket.StatusMessageTooBig},
 	} {
-		h := simple(t)
+		h := serve(t, agenttest.Options(t, agenttest.NewModel()), func(s *Server) { s.times = defaultTimes })
 		p := h.join("end")
 		p.send(string(tt.send))
 		if got := p.closed(); got != tt.want {
