@@ -30,7 +30,7 @@ const (
 
 // load measures how old a delta is when a client has its frame, from the moment before the model wrote its line. The
 // model and this program, which is all the clients, are processes of their own and share the machine's cores with the
-// host: on two cores the figure holds what they wait for each other.
+// host: on two cores the figure holds what they wait for each other, and for whatever else runs there.
 func (b *bench) load(ctx context.Context) (err error) {
 	program := b.coder
 	if b.profiles != "" {
@@ -59,10 +59,15 @@ func (b *bench) load(ctx context.Context) (err error) {
 	return b.loadHost(ctx, host, model, dataDir)
 }
 
-// A usage is what the processes have used so far.
-type usage struct{ host, model, clients time.Duration }
+// A usage is what the processes have used so far, and what all of the machine has.
+type usage struct{ host, model, clients, all time.Duration }
+
+func (u usage) others() time.Duration { return u.all - u.host - u.model - u.clients }
 
 func usageOf(host, model *server) (u usage, err error) {
+	if u.all, err = cpuOfAll(); err != nil {
+		return u, err
+	}
 	for _, p := range []struct {
 		pid int
 		cpu *time.Duration
@@ -151,6 +156,7 @@ func (b *bench) timeLoad(ctx context.Context, watch *stopwatch, host, model *ser
 	cores("  host, CPU", before.host, after.host)
 	cores("  model, CPU", before.model, after.model)
 	cores("  clients, CPU", before.clients, after.clients)
+	cores("  what else ran here, CPU", before.others(), after.others())
 	b.add(figure{what: "  host, peak RSS", unit: "MiB", limit: 200, coder: float64(rss) / mib})
 	return nil
 }
@@ -267,15 +273,28 @@ func cpuOf(pid int) (time.Duration, error) {
 		return 0, err
 	}
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	var ticks int64
-	for _, field := range fields[11:13] {
+	return ticks(fields[11:13]...)
+}
+
+// cpuOfAll returns what everything on the machine has used since it started.
+func cpuOfAll() (time.Duration, error) {
+	stat, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	f := strings.Fields(string(stat)) // "cpu", user, nice, system, idle, iowait, irq, softirq, …
+	return ticks(f[1], f[2], f[3], f[6], f[7])
+}
+
+func ticks(fields ...string) (sum time.Duration, err error) {
+	for _, field := range fields {
 		n, err := strconv.ParseInt(field, 10, 64)
 		if err != nil {
 			return 0, err
 		}
-		ticks += n
+		sum += time.Duration(n) * 10 * time.Millisecond
 	}
-	return time.Duration(ticks) * 10 * time.Millisecond, nil
+	return sum, nil
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
