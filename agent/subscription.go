@@ -36,6 +36,9 @@ func (a *CoderAgent) Subscribe(ctx context.Context) (*Subscription, error) {
 			return ErrShutdown
 		}
 		sub.Snapshot = Snapshot{State: s.doc, Messages: s.view(), Failed: s.failed}
+		if s.known {
+			sub.Snapshot.Updated = s.session.Updated
+		}
 		if s.stalled != nil {
 			sub.Snapshot.Failed, sub.Snapshot.Stalled = &s.stalled.about, true
 		}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/coder-agent/coder/agent/chat"
 )
@@ -75,6 +76,7 @@ func (Cleared) update()        {}
 type Snapshot struct {
 	State    json.RawMessage
 	Messages []chat.Message // the transcript, the open turn's message as far as it is, then prompts that wait
+	Updated  time.Time      // when the session was last written; zero: it is not on disk
 	Turn     *Turn          // the open turn, if there is one
 	Queue    []Turn         // turns that wait
 	Failed   *Turn          // the last turn, if it ended in an error or stands still

@@ -108,6 +108,16 @@ type peer struct {
 // dial opens a socket; path is what follows /agents/coder-agent/. The token is added.
 func (h *house) dial(path string) *peer {
 	h.t.Helper()
+	return h.dialFrom("", path)
+}
+
+// dialFrom opens the socket as a page of the origin does, or as a program for "".
+func (h *house) dialFrom(origin, path string) *peer {
+	h.t.Helper()
+	header := http.Header{}
+	if origin != "" {
+		header.Set("Origin", origin)
+	}
 	sep := "?"
 	if strings.Contains(path, "?") {
 		sep = "&"
@@ -115,7 +125,7 @@ func (h *house) dial(path string) *peer {
 	ctx, cancel := context.WithTimeout(h.t.Context(), patience)
 	defer cancel()
 	ws, resp, err := websocket.Dial(ctx, "ws://"+h.addr+"/agents/coder-agent/"+path+sep+"token="+token,
-		&websocket.DialOptions{HTTPClient: h.http})
+		&websocket.DialOptions{HTTPClient: h.http, HTTPHeader: header})
 	if err != nil {
 		h.t.Fatalf("dialing %s: %v", path, err)
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -38,6 +39,10 @@ func (st *stream) tell(id string) {
 		st.told = slices.Delete(st.told, 0, 1)
 	}
 }
+
+// missable is how long ago a turn may have ended for a page that comes back to have missed the end: useAgentChat asks for
+// what runs, but not again for the transcript, and would show half an answer for ever.
+const missable = 10 * time.Minute
 
 // pump sends the connect frames, and then updates and the answers to the client's frames, until the connection closes.
 // Then it hangs up.
@@ -128,6 +133,9 @@ func (c *connection) greet() {
 		c.send(wire.State{State: snap.State})
 	}
 	c.send(wire.MCPServers{})
+	if c.page && st.turn == nil && c.server.opts.Now().Sub(snap.Updated) < missable {
+		c.send(wire.ChatMessages{Messages: snap.Messages, Connect: true})
+	}
 }
 
 // offer offers the open turn.

@@ -65,7 +65,7 @@ func (h *host) openAgents(ctx context.Context) (*agent.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	opts.Logger, opts.Changed, opts.HoldSchedules = h.log, h.noteChange, s.hold
+	opts.Logger, opts.Changed, opts.HoldSchedules, opts.Workdir = h.log, h.noteChange, s.hold, s.folder
 	agents, err := agent.Open(ctx, s.config.DataDir, opts)
 	if damage, ok := errors.AsType[*store.CorruptError](err); ok {
 		if err := s.mend(damage); err != nil {

@@ -32,10 +32,11 @@ type serveCommand struct {
 	anywhere     bool
 	moveCorrupt  bool
 	detached     bool
-	keyless      bool // no model will be asked
-	hold         bool // schedules are left to the next host
-	keyFD        int  // the key comes from this file, not from the environment; 0: it does not
-	idle         bool // it ends when it is idle
+	folder       string // of sessions whose client names none; "" refuses their prompts
+	keyless      bool   // no model will be asked
+	hold         bool   // schedules are left to the next host
+	keyFD        int    // the key comes from this file, not from the environment; 0: it does not
+	idle         bool   // it ends when it is idle
 }
 
 func newServe(a *app) *cobra.Command {
@@ -46,10 +47,16 @@ func newServe(a *app) *cobra.Command {
 		Long: `serve hosts the agents of a data dir until it is interrupted. It prints one line on stdout when it is ready. Other
 commands find it by themselves; pages and editors need the token, which coder status --json shows.`,
 		Example: `  coder serve
+  coder serve -C ~/src/project   # where pages that name no folder work
   coder serve --addr 127.0.0.1:4096 --token-file ~/.coder-token   # the same address and token every time`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if s.config, err = a.config(cmd); err != nil {
+				return err
+			}
+			if s.detached {
+				s.folder = "" // whoever started it may be anywhere
+			} else if s.folder, err = workdir(s.folder); err != nil {
 				return err
 			}
 			s.idle = s.detached || cmd.Flags().Changed("idle")
@@ -58,6 +65,8 @@ commands find it by themselves; pages and editors need the token, which coder st
 	}
 	addFlags(cmd, "addr", "dataDir", "model", "mode", "idle")
 	f := cmd.Flags()
+	f.StringVarP(&s.folder, "dir", "C", ".", "folder that sessions work in whose client names none, as pages do")
+	completeFlag(cmd, "dir", completeFolders)
 	f.StringVar(&s.tokenFile, "token-file", "", "keep the token in this file, so that it stays the same (made if it is not there)")
 	f.StringSliceVar(&s.allowOrigins, "allow-origin", nil, "let pages of this origin in, such as http://localhost:5173")
 	f.BoolVar(&s.anywhere, "i-know", false, "allow an address that other machines can reach")

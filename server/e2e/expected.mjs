@@ -4,7 +4,6 @@
 const noMethod = { why: 'the method is still to come', got: /does not exist/ }
 const noClientTools = 'tools of the client are still to come'
 const noSubAgents = 'sub-agents are still to come: the path is the parent\'s'
-const endUnseen = 'a client that was away when its turn ended is not told'
 
 export const expected = {
   'rpc.has.setProjectContext': noMethod,
@@ -15,13 +14,6 @@ export const expected = {
   'rpc.has.compact': noMethod,
   'rpc.stream': { why: 'no method streams yet', got: /does not exist|no chunk came/ },
   'close.terminal-codes': { why: 'a deleted session closes with 1001, and its clients come back', got: /closed with 1001/ },
-  'chat.session-that-nobody-has-set-up': { why: 'coder serve gives such a session no workdir', got: /has no workdir/ },
-  'react.chat.finished-during-the-drop': { why: endUnseen, got: /for the whole text/ },
-  'crash.the-turn-ends-before-the-page-is-back': { why: endUnseen, got: /for the whole text/ },
-  'crash.with-another-token': {
-    why: 'useAgentChat does not resume on the socket that useAgent makes for another token: give coder serve a --token-file',
-    got: /'error'[^]*'ready'|'ready'[^]*'error'/,
-  },
   'client-tool.offered-to-the-model': { why: noClientTools, got: /the model is offered/ },
   'client-tool.turn-ends-and-waits': { why: noClientTools, got: /tool-input-error/ },
   'client-tool.result': { why: noClientTools, got: /waited 2000 ms for cf_agent_use_chat_response/ },

@@ -6,9 +6,9 @@ import { createRoot } from 'react-dom/client'
 import { useAgent } from 'agents/react'
 import { useAgentChat } from '@cloudflare/ai-chat/react'
 
-// mount shows a page in root. Options: agent goes to useAgent, chat to useAgentChat. It returns what the page looks like,
+// mount shows a page in root. Options: agent goes to useAgent, chat to useAgentChat; resumes asks what runs on each socket. It returns what the page looks like,
 // and tells everybody in page.watchers after each change.
-export function mount(root, { agent, chat }) {
+export function mount(root, { agent, chat, resumes }) {
   const page = { watchers: new Set(), statuses: [], errors: [], turnEnds: [] }
   const changed = () => { for (const watch of page.watchers) watch() }
   page.show = (hooks) => {
@@ -20,7 +20,7 @@ export function mount(root, { agent, chat }) {
   const onTurnEnd = (event) => { page.turnEnds.push(event); changed() }
   const react = createRoot(root)
   react.render(h(Boundary, { page }, h(Suspense, { fallback: h('p', null, 'connecting') },
-    h(Chat, { page, agent, chat: { onTurnEnd, ...chat } }))))
+    h(Chat, { page, agent, resumes, chat: { onTurnEnd, ...chat } }))))
   page.unmount = () => react.unmount()
   return page
 }
@@ -32,10 +32,11 @@ class Boundary extends Component {
   render() { return this.state.error ? h('p', null, `broken: ${this.state.error}`) : this.props.children }
 }
 
-function Chat({ page, agent: agentOptions, chat: chatOptions }) {
+function Chat({ page, agent: agentOptions, resumes, chat: chatOptions }) {
   const agent = useAgent(agentOptions)
   const chat = useAgentChat({ agent, ...chatOptions })
   useEffect(() => page.show({ agent, chat }))
+  useEffect(() => { if (resumes) chat.resumeStream() }, [agent]) // the line of the README for a token that changes
   const submit = (event) => {
     event.preventDefault()
     chat.sendMessage({ text: new FormData(event.target).get('prompt') })

@@ -36,7 +36,7 @@ for (const name of ['window', 'document', 'HTMLElement', 'HTMLIFrameElement', 'N
 let count = 0
 
 // openPage shows a page of the session. It closes with the test file.
-export async function openPage(world, session, { agent, chat } = {}) {
+export async function openPage(world, session, { agent, chat, resumes } = {}) {
   const { mount } = await import(`${pathToFileURL(file)}?page=${count++}`)
   const root = document.createElement('div')
   document.body.append(root)
@@ -46,7 +46,7 @@ export async function openPage(world, session, { agent, chat } = {}) {
       agent: 'CoderAgent', name: session.name, host: world.host.addr, WebSocket: tap.WebSocket,
       query: async () => ({ token: await world.host.readToken() }), ...agent,
     },
-    chat,
+    chat, resumes,
   })
   after(() => page.unmount())
   const handle = new Page(page, tap, root)
