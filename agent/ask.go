@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -74,6 +75,7 @@ func (t *turn) beginStep(ctx context.Context, cut bool) (req chat.Request, err e
 		return req, err
 	}
 	err = t.agent.do(context.WithoutCancel(ctx), func(s *state) error {
+		t.offered = s.offered()
 		var events []chat.Event
 		if cut {
 			events = s.cutOpen(t, "the host stopped while the model was answering")
@@ -86,7 +88,7 @@ func (t *turn) beginStep(ctx context.Context, cut bool) (req chat.Request, err e
 		}
 		req = chat.Request{
 			Model: s.session.Model, Session: s.agent.key, System: *s.system,
-			Tools: s.agent.host.specs, Messages: s.script.Said(),
+			Tools: t.offered, Messages: s.script.Said(),
 		}
 		t.stepOpen = true
 		return s.record(t, store.Fast, append(events, chat.StepStarted{})...)
@@ -324,21 +326,30 @@ func (w *writer) cut(cause error, cancelled bool, used chat.Usage) []chat.Event 
 
 // broken ends a call whose arguments will never be complete.
 func (t *turn) broken(callID, tool string) chat.Event {
-	_, ours := t.agent.host.tools[tool]
 	return chat.ToolInputFailed{
-		ToolCallID: callID, ToolName: tool, Input: []byte(`""`), Dynamic: !ours,
+		ToolCallID: callID, ToolName: tool, Input: []byte(`""`), Dynamic: !t.offers(tool),
 		ErrorText: "the response broke off before the arguments were complete",
 	}
 }
 
-// receive judges a complete call at once: it may run, waits for a decision, or has its result already.
+// offers reports whether the model was told of the tool.
+func (t *turn) offers(tool string) bool {
+	_, ours := t.agent.host.tools[tool]
+	return ours || slices.ContainsFunc(t.offered, func(s chat.ToolSpec) bool { return s.Name == tool })
+}
+
+// receive judges a complete call at once: it may run, waits for a decision, or has its result already. A call of a
+// client's tool is not judged: what it does, it does where the user is.
 func (t *turn) receive(e chat.ToolCalled) []chat.Event {
 	h := t.agent.host
 	tool, ok := h.tools[e.ToolName]
+	if !ok && t.offers(e.ToolName) {
+		return []chat.Event{e, chat.Delegated{ToolCallID: e.ToolCallID}}
+	}
 	if !ok {
 		return []chat.Event{chat.ToolInputFailed{
 			ToolCallID: e.ToolCallID, ToolName: e.ToolName, Input: e.Input, Dynamic: true,
-			ErrorText: "there is no tool " + strconv.Quote(e.ToolName) + "; the tools are: " + h.toolNames(),
+			ErrorText: "there is no tool " + strconv.Quote(e.ToolName) + "; the tools are: " + t.toolNames(),
 		}}
 	}
 	if _, err := tool.Action(e.Input); err != nil {
@@ -360,9 +371,9 @@ func (t *turn) bounds() (b bounds) {
 	return b
 }
 
-func (h *Host) toolNames() string {
-	names := make([]string, len(h.specs))
-	for i, spec := range h.specs {
+func (t *turn) toolNames() string {
+	names := make([]string, len(t.offered))
+	for i, spec := range t.offered {
 		names[i] = spec.Name
 	}
 	return strings.Join(names, ", ")

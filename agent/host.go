@@ -180,7 +180,7 @@ type Status string
 const (
 	Idle    Status = "idle"
 	Running Status = "running"
-	Waiting Status = "waiting" // for a decision
+	Waiting Status = "waiting" // for a decision, or for a client's results
 )
 
 // Sessions lists the sessions on disk, the last used first.

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"reflect"
+	"slices"
 
 	"github.com/coder-agent/coder/agent/chat"
 	"github.com/coder-agent/coder/agent/store"
@@ -9,14 +10,15 @@ import (
 
 // merge takes the user messages of a request into a fork of the transcript, by the rules of the Agents SDK: known ids
 // are updated, unknown ones appended, and when every incoming id is known, the messages that the request leaves out
-// go. Calls that wait for a decision are denied. It returns the fork and what to write.
+// go. Calls that wait for a decision are denied, those that wait for a client's result have failed. It returns the fork and
+// what to write.
 func (s *state) merge(incoming []chat.Message) (*chat.Transcript, func(*store.Tx) error, error) {
 	next := s.script.Fork()
 	retain(next, incoming)
 	for _, c := range next.Waiting() {
 		next.Apply(chat.Decided{ToolCallID: c.ID, Reason: "the user sent a new prompt instead"})
 	}
-	for _, c := range next.Owed().Calls { // behind one that waited
+	for _, c := range slices.Concat(next.Delegated(), next.Owed().Calls) { // the latter stood behind one that waited
 		next.Apply(chat.ToolFailed{ToolCallID: c.ID, ErrorText: "not run: the user sent a new prompt instead"})
 	}
 	take(next, incoming)

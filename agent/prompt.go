@@ -18,10 +18,14 @@ type Prompt struct {
 	ID       string         // the request id; a second prompt with the same id has no effect and no error
 	Messages []chat.Message // the client's transcript, or only what is new: merged by id, user messages alone
 	Client   string         // the connection that asks
+
+	// Tools are what the client runs, from Host.ClientTools, in place of what it had: empty means none. nil, of a prompt
+	// that no client sent, leaves things as they are.
+	Tools []chat.ToolSpec
 }
 
 // Prompt records the prompt; nil means durable, not answered. The turn starts at once or when those before it are
-// over. A turn that waits for a decision is over: what waits is denied.
+// over. A turn that waits for a decision, or for a client's results, is over: what waits is denied.
 func (a *CoderAgent) Prompt(ctx context.Context, p Prompt) error {
 	_, err := a.Submit(ctx, p)
 	return err
@@ -58,6 +62,9 @@ func (s *state) prompt(p Prompt) (added bool, err error) {
 	}
 	messages := s.keepMarks(p.Messages)
 	row := store.Turn{ID: p.ID, Client: p.Client, MessageIDs: PromptIDs(messages), Prompt: users(messages)}
+	if row.Tools, err = requestTools(p.Tools); err != nil {
+		return false, err
+	}
 	if s.turn == nil && len(s.queue) == 0 {
 		return s.begin(row, messages, false)
 	}
@@ -127,7 +134,12 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool, also
 	if err != nil {
 		return false, err
 	}
-	row.Status, row.Prompt = store.TurnOpen, nil
+	tools := row.Tools
+	offer, err := s.agent.host.decodeTools(tools)
+	if err != nil {
+		return false, err
+	}
+	row.Status, row.Prompt, row.Tools = store.TurnOpen, nil, ""
 	t := newTurn(s.agent, row, 0)
 	start := chat.TurnStarted{MessageID: newID("msg")}
 	bodies, err := encode([]chat.Event{start})
@@ -149,7 +161,7 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool, also
 		if err != nil || !added {
 			return err
 		}
-		for _, do := range append(also, change) {
+		for _, do := range append(also, change, s.putTools(tools)) {
 			if err := do(tx); err != nil {
 				return err
 			}
@@ -161,6 +173,9 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool, also
 		return false, err
 	}
 	t.row = row
+	if tools != "" {
+		s.tools = offer
+	}
 	s.script, s.failed = next, nil
 	s.publishPrompt(row)
 	s.script.Apply(start)
@@ -222,7 +237,7 @@ func (s *state) next() {
 
 // abandon ends a turn that never began.
 func (s *state) abandon(row store.Turn, reason chat.FinishReason, why string) error {
-	row.Status, row.Reason, row.Error, row.Prompt = store.TurnDone, reason, why, nil
+	row.Status, row.Reason, row.Error, row.Prompt, row.Tools = store.TurnDone, reason, why, nil, ""
 	row.Finished = s.agent.host.opts.Now()
 	if err := s.write(store.Safe, func(tx *store.Tx) error { return tx.SetTurn(s.agent.key, row) }); err != nil {
 		return fmt.Errorf("ending the queued turn %s: %w", row.ID, err)
@@ -277,13 +292,13 @@ func (a *CoderAgent) Clear(ctx context.Context) error {
 			if err := tx.ClearMessages(a.key); err != nil {
 				return err
 			}
-			return tx.DropSystem(a.key)
+			return errors.Join(tx.PutClientTools(a.key, ""), tx.DropSystem(a.key))
 		})
 		if err != nil {
 			s.session = old
 			return fmt.Errorf("clearing session %s: %w", a.name, err)
 		}
-		s.script, s.failed, s.system = chat.NewTranscript(nil), nil, nil
+		s.script, s.failed, s.system, s.tools = chat.NewTranscript(nil), nil, nil, nil
 		clear(s.seen)
 		s.publish(Cleared{By: callerFrom(ctx).Connection})
 		s.refresh("")
@@ -335,63 +350,19 @@ func (a *CoderAgent) Decide(ctx context.Context, callID string, d Decision) erro
 		}
 		event := chat.Decided{ToolCallID: callID, Approved: d.Approved, Reason: d.Reason, By: d.By}
 		if s.turn == nil {
-			return s.decideParked(event)
+			return s.settleCall(event, callID, d.By)
 		}
 		if err := s.record(s.turn, store.Safe, event); err != nil {
 			return err
 		}
-		s.publishLast()
+		s.publishLast(d.By)
 		s.refresh("")
 		return nil
 	})
 }
 
-func (s *state) publishLast() {
+// publishLast tells that the last message has changed, and through whom.
+func (s *state) publishLast(by string) {
 	messages := s.script.Snapshot()
-	s.publish(MessageUpdated{Message: messages[len(messages)-1]})
-}
-
-// decideParked commits the decision and, when it was the last, opens the continuation in the same transaction.
-func (s *state) decideParked(event chat.Decided) error {
-	if s.closing {
-		return ErrShutdown
-	}
-	next := s.script.Fork()
-	next.Apply(event)
-	last, _ := next.Last()
-	goOn := len(next.Waiting()) == 0
-	row := store.Turn{ID: newID("turn"), Status: store.TurnOpen, Continuation: true, Client: event.By}
-	start := chat.TurnStarted{}
-	bodies, err := encode([]chat.Event{start})
-	if err != nil {
-		return err
-	}
-	old := s.session
-	if goOn {
-		s.session.Status = string(Running)
-	}
-	err = s.write(store.Safe, func(tx *store.Tx) error {
-		if err := tx.PutMessage(s.agent.key, next.Len()-1, last); err != nil || !goOn {
-			return err
-		}
-		if _, err := tx.AddTurn(s.agent.key, &row); err != nil {
-			return err
-		}
-		return tx.AppendEvents(s.agent.key, row.ID, 0, bodies)
-	})
-	if err != nil {
-		s.session = old
-		return errors.Join(fmt.Errorf("recording the decision on %s", event.ToolCallID), err)
-	}
-	s.script = next
-	s.publishLast()
-	if goOn {
-		s.script.Apply(start)
-		s.turn = newTurn(s.agent, row, 0)
-		s.publishEvents(s.turn, []chat.Event{start}, bodies)
-		s.agent.host.count(1)
-		s.launch(s.turn)
-	}
-	s.refresh("")
-	return nil
+	s.publish(MessageUpdated{By: by, Message: messages[len(messages)-1]})
 }

@@ -24,9 +24,10 @@ type state struct {
 	failed  *Turn        // the last turn, if it ended in an error
 	stalled *stalled     // the last turn, if its end is not on disk
 	seen    map[string]string
-	environ []string // of the client that spoke last; nil: the host's
-	system  *string  // the system prompt as it is on disk; nil before the first request
-	doc     []byte   // the state document that subscribers know
+	environ []string        // of the client that spoke last; nil: the host's
+	tools   []chat.ToolSpec // that clients run, as the last request declared them
+	system  *string         // the system prompt as it is on disk; nil before the first request
+	doc     []byte          // the state document that subscribers know
 	subs    map[*Subscription]struct{}
 	closing bool  // the host closes: no new work
 	gone    error // the loop must end, for this reason
@@ -54,6 +55,13 @@ func (a *CoderAgent) load(ctx context.Context) (*state, error) {
 		return nil, err
 	} else if ok {
 		s.system = &text
+	}
+	kept, err := db.ClientTools(ctx, a.key)
+	if err != nil {
+		return nil, err
+	}
+	if s.tools, err = a.host.decodeTools(kept); err != nil {
+		return nil, err
 	}
 	messages, err := db.Messages(ctx, a.key)
 	if err != nil {
@@ -170,7 +178,7 @@ func (s *state) record(t *turn, d store.Durability, events ...chat.Event) error 
 
 func changesDocument(e chat.Event) bool {
 	switch e.(type) {
-	case chat.Answered, chat.ApprovalAsked:
+	case chat.Answered, chat.ApprovalAsked, chat.Delegated:
 		return true
 	}
 	return false
@@ -236,6 +244,15 @@ type Document struct {
 	Queued  int             `json:"queued"`  // prompts that wait
 	Pending []Pending       `json:"pending"` // calls that wait for a decision
 	Usage   chat.Usage      `json:"usage"`   // of the whole session
+
+	ClientCalls []ClientCall `json:"clientCalls"` // calls that wait for their results from a client
+}
+
+// ClientCall is a call of a client's tool that waits for its result.
+type ClientCall struct {
+	ToolCallID string          `json:"toolCallId"`
+	ToolName   string          `json:"toolName"`
+	Input      json.RawMessage `json:"input"`
 }
 
 // Pending is a tool call that waits for a decision.
@@ -258,7 +275,7 @@ func (s *state) document() []byte {
 	data, err := json.Marshal(Document{
 		Title: s.session.Title, Workdir: s.session.Workdir, Model: s.session.Model,
 		Mode: permission.Mode(s.session.Mode), Sandbox: s.agent.host.opts.Sandbox, Status: status,
-		Queued: len(s.queue), Pending: s.pending(), Usage: usage,
+		Queued: len(s.queue), Pending: s.pending(), Usage: usage, ClientCalls: s.clientCalls(),
 	})
 	if err != nil {
 		panic(fmt.Sprintf("agent: the state document: %v", err)) // its inputs were valid JSON when they came in
@@ -277,6 +294,14 @@ func (s *state) pending() []Pending {
 			p.Summary, p.Reason = judged.summary, judged.verdict.Reason
 		}
 		list = append(list, p)
+	}
+	return list
+}
+
+func (s *state) clientCalls() []ClientCall {
+	list := []ClientCall{}
+	for _, c := range s.script.Delegated() {
+		list = append(list, ClientCall{ToolCallID: c.ID, ToolName: c.Name, Input: c.Input})
 	}
 	return list
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/coder-agent/coder/agent/chat"
@@ -27,6 +28,9 @@ type turn struct {
 
 	stepOpen bool // a step has begun and its end is not recorded
 	cuts     int  // responses in a row that broke off
+
+	offered    []chat.ToolSpec // with the request that is being answered
+	answeredBy string          // the connection that gave the last result of a client's tool; the agent's goroutine changes it
 }
 
 func newTurn(a *CoderAgent, row store.Turn, n int) *turn {
@@ -70,6 +74,8 @@ func (t *turn) run(ctx context.Context) (chat.FinishReason, error) {
 			err = t.runTools(ctx, owed.Calls)
 		case owed.Approvals > 0:
 			return chat.FinishApproval, nil // parked: a decision runs it again
+		case owed.Client:
+			return chat.FinishClient, nil // parked: the results of its tools run it again
 		case owed.Reply && owed.steps >= owed.limit:
 			return chat.FinishStepLimit, nil
 		case owed.Reply:
@@ -125,8 +131,8 @@ func (s *state) settle(t *turn, reason chat.FinishReason, cause error) bool {
 		s.leave(t)
 		return true
 	}
-	if reason == chat.FinishStop && s.script.Owed().Reply {
-		return false
+	if owed := s.script.Owed(); reason == chat.FinishStop && owed.Reply || reason == chat.FinishApproval && owed.Approvals == 0 {
+		return false // steered, or decided, at the last moment
 	}
 	events := s.lastWords(t, reason, cause)
 	if err := s.finish(t, events); err != nil {
@@ -160,8 +166,8 @@ func (s *state) lastWords(t *turn, reason chat.FinishReason, cause error) []chat
 			end.Hint = hinted.Hint()
 		}
 	}
-	if end.Reason != chat.FinishApproval {
-		for _, c := range append(s.script.Owed().Calls, s.script.Waiting()...) {
+	if !parks(end.Reason) {
+		for _, c := range slices.Concat(s.script.Owed().Calls, s.script.Waiting(), s.script.Delegated()) {
 			events = append(events, chat.ToolFailed{ToolCallID: c.ID, ErrorText: s.unfinished(c, end.Reason)})
 		}
 	}
@@ -170,6 +176,9 @@ func (s *state) lastWords(t *turn, reason chat.FinishReason, cause error) []chat
 	}
 	return append(events, end)
 }
+
+// parks reports whether a turn that ended so may go on later.
+func parks(r chat.FinishReason) bool { return r == chat.FinishApproval || r == chat.FinishClient }
 
 // unfinished is the result of a call that the end of its turn leaves without one.
 func (s *state) unfinished(c chat.ToolCall, reason chat.FinishReason) string {
@@ -197,8 +206,15 @@ func (s *state) finish(t *turn, events []chat.Event) error {
 	row.Status, row.Reason, row.Error, row.Finished = store.TurnDone, end.Reason, end.Error, s.agent.host.opts.Now()
 	old := s.session
 	s.session.Status, s.session.Messages, s.session.Usage = string(Idle), next.Len(), s.session.Usage.Add(end.Usage)
-	if end.Reason == chat.FinishApproval {
-		s.session.Status = string(Waiting) // the turn is over: the decision opens a continuation
+	var more *opening
+	switch {
+	case end.Reason == chat.FinishClient && len(s.queue) == 0 && next.Continues(): // the client was quicker than the turn
+		if more, err = openContinuation(t.answeredBy); err != nil {
+			return err
+		}
+		s.session.Status = string(Running)
+	case parks(end.Reason) && len(next.Waiting())+len(next.Delegated()) > 0:
+		s.session.Status = string(Waiting) // the turn is over: what is said about its calls opens a continuation
 	}
 	err = s.write(store.Safe, func(tx *store.Tx) error {
 		if err := tx.AppendEvents(s.agent.key, row.ID, t.n, bodies); err != nil {
@@ -209,7 +225,10 @@ func (s *state) finish(t *turn, events []chat.Event) error {
 				return err
 			}
 		}
-		return tx.SetTurn(s.agent.key, row)
+		if err := tx.SetTurn(s.agent.key, row); err != nil || more == nil {
+			return err
+		}
+		return more.write(tx, s.agent.key)
 	})
 	if err != nil {
 		s.session = old
@@ -221,6 +240,9 @@ func (s *state) finish(t *turn, events []chat.Event) error {
 	}
 	s.publishEvents(t, events, bodies)
 	s.leave(t)
+	if more != nil {
+		s.goOn(more)
+	}
 	s.refresh("")
 	s.next()
 	return nil

@@ -51,8 +51,11 @@ type (
 	// Stalled says that the turn stands still, with the reason: its end, or its beginning, could not be committed. It is
 	// true now and is no fact of the session: the next host may find the turn open and go on with it.
 	Stalled struct{ Turn Turn }
-	// MessageUpdated says that a message changed outside a stream, by a decision.
-	MessageUpdated struct{ Message chat.Message }
+	// MessageUpdated says that a message changed outside a stream, by a decision or by a client's result.
+	MessageUpdated struct {
+		By      string // the connection; "" when none is known
+		Message chat.Message
+	}
 	// StateChanged is the new state document. By is the connection that set it; "" is the agent.
 	StateChanged struct {
 		By    string

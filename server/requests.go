@@ -7,6 +7,7 @@ import (
 	"reflect"
 
 	"github.com/coder-agent/coder/agent"
+	"github.com/coder-agent/coder/agent/chat"
 	"github.com/coder-agent/coder/server/wire"
 )
 
@@ -42,6 +43,8 @@ func (c *connection) handle(f wire.Frame) {
 		c.post(func() { c.replay(f) })
 	case wire.Approve:
 		err = c.decide(ctx, f)
+	case wire.ToolResult:
+		err = c.toolResult(ctx, f)
 	}
 	if err != nil {
 		c.server.opts.Logger.Warn("serving a frame", "session", c.name, "frame", wire.TypeOf(f), "err", err)
@@ -50,9 +53,13 @@ func (c *connection) handle(f wire.Frame) {
 
 // prompt hands the client's prompt to the agent. A refusal is the end of the request: a client would wait for ever.
 func (c *connection) prompt(ctx context.Context, f wire.ChatRequest) {
-	err, before := agent.ErrShutdown, (*agent.Turn)(nil)
-	if !c.server.stopping.Load() {
-		before, err = c.agent.Submit(ctx, agent.Prompt{ID: f.ID, Messages: f.Messages, Client: c.id})
+	tools, err := c.server.opts.Host.ClientTools(f.ClientTools)
+	var before *agent.Turn
+	switch {
+	case c.server.stopping.Load():
+		err = agent.ErrShutdown
+	case err == nil:
+		before, err = c.agent.Submit(ctx, agent.Prompt{ID: f.ID, Messages: f.Messages, Client: c.id, Tools: tools})
 	}
 	switch {
 	case err != nil:
@@ -96,6 +103,22 @@ func (c *connection) decide(ctx context.Context, f wire.Approve) error {
 		return nil
 	}
 	return err
+}
+
+// toolResult hands the result of a client's tool on. One that no call of such a tool waits for is ignored: who asked for it
+// is what the agent has recorded, not what the frame says. Tools that cannot be taken leave those of the last request.
+func (c *connection) toolResult(ctx context.Context, f wire.ToolResult) error {
+	if f.State != "" && f.State != chat.OutputAvailable && f.State != chat.OutputError {
+		return nil
+	}
+	tools, toolsErr := c.server.opts.Host.ClientTools(f.ClientTools)
+	err := c.agent.Answer(ctx, f.ToolCallID, agent.ClientResult{
+		Output: f.Output, Failed: f.State == chat.OutputError, Error: f.ErrorText, Continue: f.AutoContinue, By: c.id, Tools: tools,
+	})
+	if _, ok := errors.AsType[*agent.NotWaitingError](err); ok {
+		err = nil
+	}
+	return errors.Join(toolsErr, err)
 }
 
 func (c *connection) setState(ctx context.Context, f wire.State) {

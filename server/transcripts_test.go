@@ -3,6 +3,7 @@ package server
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"net/url"
@@ -53,12 +54,13 @@ func recording(t testing.TB, name string) []line {
 // and live frames begin is a matter of time, and the SDK's server sends some transcripts twice.
 type scene struct {
 	*house
-	asked   map[string]bool // request ids of the recording
-	release string          // what happens when the held reply may go on, such as "B got complete"
-	gate    chan struct{}
-	once    sync.Once
-	actors  map[string]*actor
-	sent    map[string]int
+	asked       map[string]bool // request ids of the recording
+	clientTools bool            // requests declare them
+	release     string          // what happens when the held reply may go on, such as "B got complete"
+	gate        chan struct{}
+	once        sync.Once
+	actors      map[string]*actor
+	sent        map[string]int
 }
 
 // An actor is one connection: what the recording says it gets, and what it has got.
@@ -177,6 +179,7 @@ func (s *scene) read(name string, a *actor) {
 		switch f, _ := wire.Decode(data); f := f.(type) {
 		case wire.Resuming:
 			a.offered = f.ID
+			s.happened(name + " got resuming")
 		case wire.ChatResponse:
 			if f.ReplayComplete {
 				s.happened(name + " got complete")
@@ -189,6 +192,9 @@ func (s *scene) read(name string, a *actor) {
 	}
 }
 
+// declared are the tools of the recorded client. The recorded server knew them, ours must be told.
+const declared = `[{"name":"getLocation","description":"Where the user is.","parameters":{"type":"object","properties":{"n":{"type":"number"}}}}]`
+
 // text is what the actor sends. An ack of a turn whose id the server made must have our server's id.
 func (s *scene) text(a *actor, frame json.RawMessage) []byte {
 	var str string
@@ -196,6 +202,12 @@ func (s *scene) text(a *actor, frame json.RawMessage) []byte {
 		return []byte(str)
 	}
 	f, err := wire.Decode(frame)
+	if r, ok := f.(wire.ChatRequest); ok && s.clientTools {
+		r.ClientTools = json.RawMessage(declared)
+		if frame, err = wire.Encode(r); err != nil {
+			s.t.Fatal(err)
+		}
+	}
 	if ack, ok := f.(wire.ResumeAck); err != nil || !ok || s.asked[ack.ID] || ack.ID == "nope" {
 		return frame
 	}
@@ -306,6 +318,23 @@ func stored(lines []line) {
 	}
 }
 
+// oneByOne makes calls of which each is complete before the next begins.
+func oneByOne(uses ...agenttest.Use) agenttest.Reply {
+	return func(ctx context.Context, req chat.Request, yield func(chat.Event) bool) error {
+		last := len(uses) - 1
+		for _, use := range uses[:last] {
+			err := agenttest.Call(use)(ctx, req, func(e chat.Event) bool {
+				_, ends := e.(chat.Answered)
+				return ends || yield(e)
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return agenttest.Call(uses[last])(ctx, req, yield)
+	}
+}
+
 func TestRecordedConversations(t *testing.T) {
 	tool := func(name string) agent.Tool {
 		type args struct {
@@ -325,11 +354,26 @@ func TestRecordedConversations(t *testing.T) {
 		return agenttest.Hold(make(chan struct{}), gate, next, words...)
 	}
 	rm := map[string]string{"command": "rm -rf /tmp/x"}
+	where := func(id string) agenttest.Use {
+		return agenttest.Use{ID: id, Tool: "getLocation", Args: map[string]int{}}
+	}
 	for _, tt := range []struct {
 		name    string
 		release string
 		replies func(gate chan struct{}) []agenttest.Reply
 	}{
+		{"client_tool", "A got complete", func(gate chan struct{}) []agenttest.Reply {
+			return []agenttest.Reply{agenttest.Call(where("call_19")), hold(gate, agenttest.Say("you are there"))}
+		}},
+		{"client_tool_nocontinue_error", "", func(chan struct{}) []agenttest.Reply {
+			return []agenttest.Reply{agenttest.Call(where("call_21"))}
+		}},
+		{"client_tool_parallel", "A got complete", func(gate chan struct{}) []agenttest.Reply {
+			return []agenttest.Reply{oneByOne(where("call_22"), where("call_22b")), hold(gate, agenttest.Say("both seen"))}
+		}},
+		{"continuation_observer", "A got resuming", func(gate chan struct{}) []agenttest.Reply {
+			return []agenttest.Reply{agenttest.Call(where("call_24")), hold(gate, agenttest.Say("you are there"))}
+		}},
 		{"connect", "", nil},
 		{"malformed", "", nil},
 		{"ping", "", nil},
@@ -374,7 +418,7 @@ func TestRecordedConversations(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := &scene{
 				asked: make(map[string]bool), actors: make(map[string]*actor), sent: make(map[string]int),
-				release: tt.release, gate: make(chan struct{}),
+				release: tt.release, clientTools: strings.Contains(tt.name, "client_tool") || tt.name == "continuation_observer", gate: make(chan struct{}),
 			}
 			var replies []agenttest.Reply
 			if tt.replies != nil {

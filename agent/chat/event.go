@@ -133,6 +133,19 @@ type (
 		Reason     string `json:"reason,omitempty"`
 		By         string `json:"by,omitempty"` // the connection that decided
 	}
+	// Delegated says that a client runs the tool of the call: nothing runs here, and the turn ends with the step.
+	Delegated struct {
+		ToolCallID string `json:"toolCallId"`
+	}
+	// ClientAnswered is a client's result of a call that was delegated: Output or, when Failed, ErrorText.
+	ClientAnswered struct {
+		ToolCallID string          `json:"toolCallId"`
+		Output     json.RawMessage `json:"output,omitempty"`
+		Failed     bool            `json:"failed,omitempty"`
+		ErrorText  string          `json:"errorText,omitempty"`
+		Continue   bool            `json:"continue,omitempty"` // the client wants the turn to go on by itself
+		By         string          `json:"by,omitempty"`       // the connection
+	}
 	// ToolStarted says that the tool is about to act.
 	ToolStarted struct {
 		ToolCallID string `json:"toolCallId"`
@@ -153,6 +166,7 @@ type FinishReason string
 const (
 	FinishStop      FinishReason = "stop"
 	FinishApproval  FinishReason = "approval"
+	FinishClient    FinishReason = "client-tool" // a client owes the results of its tools
 	FinishStepLimit FinishReason = "step-limit"
 	FinishLength    FinishReason = "length"
 	FinishFiltered  FinishReason = "filtered"
@@ -184,6 +198,8 @@ func (Interrupted) event()      {}
 func (Retrying) event()         {}
 func (Judged) event()           {}
 func (Decided) event()          {}
+func (Delegated) event()        {}
+func (ClientAnswered) event()   {}
 func (ToolStarted) event()      {}
 func (TurnFinished) event()     {}
 
@@ -227,6 +243,8 @@ var kinds = map[string]func([]byte) (Event, error){
 	"coder-retrying":        decode[Retrying],
 	"coder-judged":          decode[Judged],
 	"coder-decided":         decode[Decided],
+	"coder-delegated":       decode[Delegated],
+	"coder-client-answered": decode[ClientAnswered],
 	"coder-tool-started":    decode[ToolStarted],
 	"coder-turn-finished":   decode[TurnFinished],
 }
@@ -284,6 +302,10 @@ func Type(e Event) string {
 		return "coder-judged"
 	case Decided:
 		return "coder-decided"
+	case Delegated:
+		return "coder-delegated"
+	case ClientAnswered:
+		return "coder-client-answered"
 	case ToolStarted:
 		return "coder-tool-started"
 	case TurnFinished:
@@ -295,7 +317,7 @@ func Type(e Event) string {
 // IsChunk reports whether the event's JSON is a chunk of the AI SDK's UI message stream.
 func IsChunk(e Event) bool {
 	switch e.(type) {
-	case Answered, Interrupted, Retrying, Judged, Decided, ToolStarted, TurnFinished, nil:
+	case Answered, Interrupted, Retrying, Judged, Decided, Delegated, ClientAnswered, ToolStarted, TurnFinished, nil:
 		return false
 	}
 	return true

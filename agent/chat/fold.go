@@ -118,7 +118,8 @@ func (t *Transcript) closeParts() {
 func (t *Transcript) endStep(s Step) {
 	m := t.last()
 	if n := len(m.Steps); n > 0 && m.Steps[n-1].Status == StepOpen {
-		s.Usage = s.Usage.Add(m.Steps[n-1].Usage)
+		open := m.Steps[n-1]
+		s.Usage, s.Client, s.Continue = s.Usage.Add(open.Usage), open.Client, open.Continue
 		m.Steps[n-1] = s
 	}
 	clear(t.parts)
@@ -162,6 +163,11 @@ func (t *Transcript) applyTool(e Event) {
 		})
 	case Decided:
 		t.update(e.ToolCallID, func(c *ToolCall) { decide(c, e) })
+		t.goOn()
+	case Delegated:
+		t.delegate(e.ToolCallID)
+	case ClientAnswered:
+		t.answer(e)
 	case ToolStarted:
 		t.update(e.ToolCallID, func(c *ToolCall) { c.Started = !c.Finished() })
 	case ToolFinished:
@@ -176,6 +182,40 @@ func (t *Transcript) applyTool(e Event) {
 				c.State, c.Error, c.Started = OutputError, e.ErrorText, false
 			}
 		})
+	}
+}
+
+// delegate notes in the open step that a client runs the call.
+func (t *Transcript) delegate(callID string) {
+	m := t.last()
+	n := len(m.Steps) - 1
+	if n >= 0 && !slices.Contains(m.Steps[n].Client, callID) {
+		m.Steps[n].Client = append(slices.Clip(m.Steps[n].Client), callID)
+	}
+}
+
+// answer takes a client's result of a call that was delegated; the first counts.
+func (t *Transcript) answer(e ClientAnswered) {
+	if !slices.ContainsFunc(t.Delegated(), func(c ToolCall) bool { return c.ID == e.ToolCallID }) {
+		return
+	}
+	t.update(e.ToolCallID, func(c *ToolCall) {
+		if e.Failed {
+			c.State, c.Error = OutputError, e.ErrorText
+			return
+		}
+		c.State, c.Output = OutputAvailable, new(ClientOutput(e.Output))
+	})
+	if e.Continue {
+		t.goOn()
+	}
+}
+
+// goOn notes in the last step, if a client runs calls of it, that the turn is to go on once they have their results.
+func (t *Transcript) goOn() {
+	m := t.last()
+	if n := len(m.Steps) - 1; n >= 0 && len(m.Steps[n].Client) > 0 {
+		m.Steps[n].Continue = true
 	}
 }
 

@@ -54,6 +54,11 @@ type Step struct {
 	Reason  ModelFinish     `json:"reason,omitempty"`  // why the response ended
 	Usage   Usage           `json:"usage,omitzero"`    // tokens and cost of this response and of failed attempts at it
 	Details json.RawMessage `json:"details,omitempty"` // merged reasoning_details, sent back on later requests
+
+	// Client names the calls of the response whose tools run at a client: nobody else answers them, and no client
+	// answers another. Continue says that a client wants the turn to go on by itself once all have their results.
+	Client   []string `json:"client,omitempty"`
+	Continue bool     `json:"continue,omitempty"`
 }
 
 // A StepStatus says whether a model response is complete.
@@ -197,6 +202,10 @@ type Output struct {
 	Text    string          `json:"text"`              // for the model
 	Details json.RawMessage `json:"details,omitempty"` // for front-ends; the shape is the tool's
 	Files   []FileSeen      `json:"files,omitempty"`   // whole files whose content the model now knows
+
+	// Raw is the whole output of a tool that runs at a client, any JSON value as it came. Text is made from it, and
+	// Details and Files are empty: what a client says of files is not believed.
+	Raw json.RawMessage `json:"-"`
 }
 
 // FileSeen says which content of a file the model has seen: the basis of the read-before-edit guard.

@@ -1,5 +1,7 @@
 package chat
 
+import "slices"
+
 // Call returns the tool call with the id in the last message, the only place where a call can still wait.
 func (t *Transcript) Call(callID string) (ToolCall, bool) {
 	i := t.find(callID)
@@ -14,6 +16,7 @@ func (t *Transcript) Call(callID string) (ToolCall, bool) {
 type Owed struct {
 	Calls     []ToolCall // to run, in the order of the model, up to the first that waits; those with Started may have acted before a crash
 	Approvals int        // calls that wait for a decision
+	Client    bool       // a client owes results, or its tools were called in this turn: the turn ends, their results open another
 	Reply     bool       // the model must answer
 	Cut       bool       // with Reply: a response is open that nobody is streaming any more
 }
@@ -29,20 +32,24 @@ func (t *Transcript) Owed() Owed {
 	}
 	var o Owed
 	calls, steered := 0, false // in the last step
+	step := -1
 	for _, p := range m.Parts {
 		switch p := p.(type) {
 		case StepStart:
+			step++
 			calls, steered = 0, false
 		case Steering:
 			steered = true
 		case ToolCall:
 			calls++
-			switch p.State {
-			case InputAvailable, ApprovalResponded:
-				if o.Approvals == 0 { // a call does not overtake one that waits
+			switch {
+			case m.delegated(step, p.ID):
+				o.Client = o.Client || !p.Finished() || step >= t.turns
+			case p.State == InputAvailable, p.State == ApprovalResponded:
+				if o.Approvals == 0 { // a call does not overtake one that waits for the user
 					o.Calls = append(o.Calls, p)
 				}
-			case ApprovalRequested:
+			case p.State == ApprovalRequested:
 				o.Approvals++
 			}
 		}
@@ -58,6 +65,27 @@ func (t *Transcript) Owed() Owed {
 
 // Waiting returns the calls of the last message that wait for a decision.
 func (t *Transcript) Waiting() []ToolCall { return t.calls(ApprovalRequested) }
+
+// Delegated returns the calls of the last message that wait for their results from a client.
+func (t *Transcript) Delegated() []ToolCall {
+	m, _ := t.TurnMessage()
+	return slices.DeleteFunc(t.calls(InputAvailable), func(c ToolCall) bool {
+		return !slices.ContainsFunc(m.Steps, func(s Step) bool { return slices.Contains(s.Client, c.ID) })
+	})
+}
+
+// Continues reports whether the last turn goes on by itself: it ended for the results of client tools, now all are
+// there, and a client has asked for it.
+func (t *Transcript) Continues() bool {
+	m, ok := t.TurnMessage()
+	n := len(m.Steps)
+	return ok && n > 0 && m.Steps[n-1].Continue && len(t.Waiting()) == 0 && len(t.Delegated()) == 0
+}
+
+// delegated reports whether a client runs the call of the step.
+func (m Message) delegated(step int, callID string) bool {
+	return step >= 0 && step < len(m.Steps) && slices.Contains(m.Steps[step].Client, callID)
+}
 
 // Partial returns the calls of the last message whose arguments are not complete.
 func (t *Transcript) Partial() []ToolCall { return t.calls(InputStreaming) }

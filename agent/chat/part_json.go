@@ -18,6 +18,9 @@ type toolJSON struct {
 	Output   json.RawMessage `json:"output,omitempty"`
 	Error    string          `json:"errorText,omitempty"`
 	Approval *Approval       `json:"approval,omitempty"`
+
+	// Preliminary is false with an output that came from a client, as in the Agents SDK, and absent with any other.
+	Preliminary *bool `json:"preliminary,omitempty"`
 }
 
 type steeringJSON struct {
@@ -78,6 +81,9 @@ func marshalPart(p Part) (json.RawMessage, error) {
 				return nil, err
 			}
 			out.Output = raw
+			if p.Output.Raw != nil {
+				out.Preliminary = new(false)
+			}
 		}
 		return marshal(out)
 	case Unknown:
@@ -126,11 +132,49 @@ func unmarshalTool(raw json.RawMessage) (Part, error) {
 	if p.Name == "" {
 		p.Name = strings.TrimPrefix(in.Type, "tool-")
 	}
-	if len(in.Output) > 0 {
+	switch {
+	case len(in.Output) == 0:
+	case in.Preliminary != nil && !*in.Preliminary:
+		p.Output = new(ClientOutput(in.Output))
+	default:
 		p.Output = new(Output)
-		if err := json.Unmarshal(in.Output, p.Output); err != nil || p.Output.Text == "" && !bytes.Contains(in.Output, []byte(`"text"`)) {
-			p.Output = &Output{Text: string(in.Output)} // another shape, such as a client tool's: shown to the model as it is
+		if err := json.Unmarshal(in.Output, p.Output); err != nil {
+			return nil, err
 		}
 	}
 	return p, nil
+}
+
+// ClientOutput is the output of a tool that ran at a client. The model reads a string as it is, anything else as JSON.
+func ClientOutput(raw json.RawMessage) Output {
+	out := Output{Raw: bytes.Clone(raw)}
+	if json.Unmarshal(raw, &out.Text) != nil || string(raw) == "null" {
+		out.Text = string(raw)
+	}
+	return out
+}
+
+type outputJSON Output
+
+// MarshalJSON gives Raw, or the object of a tool of ours.
+func (o Output) MarshalJSON() ([]byte, error) {
+	if o.Raw != nil {
+		return o.Raw, nil
+	}
+	return marshal(outputJSON(o))
+}
+
+// UnmarshalJSON reads what MarshalJSON writes. Any shape but that of our tools is kept raw.
+func (o *Output) UnmarshalJSON(data []byte) error {
+	var head struct {
+		Text *string `json:"text"`
+	}
+	if json.Unmarshal(data, &head) != nil || head.Text == nil {
+		*o = ClientOutput(data)
+		return nil
+	}
+	var in outputJSON
+	err := json.Unmarshal(data, &in)
+	*o = Output(in)
+	return err
 }

@@ -20,10 +20,13 @@ var systemSQL string
 //go:embed migrations/3_schedules.sql
 var schedulesSQL string
 
+//go:embed migrations/5_clients.sql
+var clientsSQL string
+
 // migrations are the scripts in order: script i leads from schema version i to i+1. They are never changed once
 // released. A migration library would cost its package initialisers at every start of the program and a dozen modules,
 // for the loop below.
-func migrations() []string { return []string{sessionsSQL, systemSQL, schedulesSQL} }
+func migrations() []string { return []string{sessionsSQL, systemSQL, schedulesSQL, clientsSQL} }
 
 // migrate brings the file to the newest schema: all missing scripts in one transaction, so that it has either the old
 // schema or the new.

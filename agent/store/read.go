@@ -10,7 +10,7 @@ import (
 	"github.com/coder-agent/coder/agent/chat"
 )
 
-const sessionColumns = "key, name, workdir, model, mode, title, titled, status, steps, usage, messages, created, updated"
+const sessionColumns = "key, parent, name, workdir, model, mode, title, titled, status, steps, usage, messages, created, updated"
 
 // Session returns the session's row, or false.
 func (s *Store) Session(ctx context.Context, key string) (Session, bool, error) {
@@ -38,7 +38,7 @@ func (s *Store) OpenSessions(ctx context.Context) ([]string, error) {
 		"SELECT DISTINCT session FROM turns WHERE status IN ('open', 'queued') ORDER BY session")
 }
 
-const turnColumns = "seq, id, status, continuation, client, messages, prompt, reason, error, finished"
+const turnColumns = "seq, id, status, continuation, client, messages, prompt, COALESCE(tools, ''), reason, error, finished"
 
 // Turns returns the session's turns that are not done, in the order of their arrival.
 func (s *Store) Turns(ctx context.Context, key string) ([]Turn, error) {
@@ -122,7 +122,7 @@ func scanSession(rows *sql.Rows) (Session, error) {
 	var s Session
 	var usage sql.RawBytes
 	var created, updated int64
-	err := rows.Scan(&s.Key, &s.Name, &s.Workdir, &s.Model, &s.Mode, &s.Title, &s.Titled, &s.Status, &s.MaxSteps,
+	err := rows.Scan(&s.Key, &s.Parent, &s.Name, &s.Workdir, &s.Model, &s.Mode, &s.Title, &s.Titled, &s.Status, &s.MaxSteps,
 		&usage, &s.Messages, &created, &updated)
 	if err != nil {
 		return Session{}, err
@@ -139,7 +139,7 @@ func scanTurn(rows *sql.Rows) (Turn, error) {
 	var ids, prompt sql.RawBytes
 	var status, reason string
 	var finished int64
-	err := rows.Scan(&t.Seq, &t.ID, &status, &t.Continuation, &t.Client, &ids, &prompt, &reason, &t.Error, &finished)
+	err := rows.Scan(&t.Seq, &t.ID, &status, &t.Continuation, &t.Client, &ids, &prompt, &t.Tools, &reason, &t.Error, &finished)
 	if err != nil {
 		return Turn{}, err
 	}

@@ -10,6 +10,7 @@ import (
 type Session struct {
 	Name     string // as it was first spelled
 	Key      string // strings.ToLower(Name): names ignore case
+	Parent   string // the key of the session whose child it is, or ""
 	Workdir  string
 	Model    string
 	Mode     string
@@ -42,6 +43,7 @@ type Turn struct {
 	Client       string
 	MessageIDs   []string
 	Prompt       []chat.Message // what the client sent, kept while the turn is queued
+	Tools        string         // likewise, the tools that the client runs, as JSON; "" leaves things as they are
 	Reason       chat.FinishReason
 	Error        string
 	Finished     time.Time

@@ -19,9 +19,9 @@ func (tx *Tx) AddTurn(key string, t *Turn) (added bool, err error) {
 		return false, tx.fail("storing turn", t.ID, err)
 	}
 	res, err := tx.exec("storing turn", t.ID, `
-		INSERT INTO turns (session, id, status, continuation, client, messages, prompt, reason, error, finished)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session, id) DO NOTHING`,
-		key, t.ID, string(t.Status), t.Continuation, t.Client, ids, prompt, string(t.Reason), t.Error, nanos(t.Finished))
+		INSERT INTO turns (session, id, status, continuation, client, messages, prompt, tools, reason, error, finished)
+		VALUES (?, ?, ?, ?, ?, ?, ?, NULLIF(?, ''), ?, ?, ?) ON CONFLICT (session, id) DO NOTHING`,
+		key, t.ID, string(t.Status), t.Continuation, t.Client, ids, prompt, t.Tools, string(t.Reason), t.Error, nanos(t.Finished))
 	if err != nil {
 		return false, err
 	}
@@ -39,9 +39,9 @@ func (tx *Tx) SetTurn(key string, t Turn) error {
 		return tx.fail("storing turn", t.ID, err)
 	}
 	return tx.execTurn("storing turn", t.ID, `
-		UPDATE turns SET status = ?, continuation = ?, client = ?, messages = ?, prompt = ?, reason = ?, error = ?, finished = ?
+		UPDATE turns SET status = ?, continuation = ?, client = ?, messages = ?, prompt = ?, tools = NULLIF(?, ''), reason = ?, error = ?, finished = ?
 		WHERE session = ? AND id = ?`,
-		string(t.Status), t.Continuation, t.Client, ids, prompt, string(t.Reason), t.Error, nanos(t.Finished), key, t.ID)
+		string(t.Status), t.Continuation, t.Client, ids, prompt, t.Tools, string(t.Reason), t.Error, nanos(t.Finished), key, t.ID)
 }
 
 // DeleteTurn removes the turn and its events, if it is there.

@@ -45,6 +45,7 @@ func TestScripts(t *testing.T) {
 			"damage":    damageCmd,
 			"newer":     newerCmd,
 			"big":       bigCmd,
+			"page":      pageCmd,
 		},
 	})
 }
@@ -99,7 +100,7 @@ type modelKey struct{}
 //
 //	model FILE               serves the script in FILE
 //	model hold CHUNK FILE    the same, but holds each answer before its chunk
-//	model add FILE           puts more at the end of the script
+//	model add FILE           puts more at the end of the script; add hold CHUNK FILE holds it
 //	model reached            waits until each held answer was asked for
 //	model release            lets them go on
 //	model used               fails if an answer was not asked for
@@ -125,6 +126,12 @@ func modelCmd(ts *testscript.TestScript, neg bool, args []string) {
 	case "extended":
 		ts.Check(m.extended())
 	case "add":
+		if args[1] == "hold" {
+			chunk, err := strconv.Atoi(args[2])
+			ts.Check(err)
+			m.server.Add(m.hold(chunk, load(ts, args[3]))...)
+			return
+		}
 		m.server.Add(load(ts, args[1])...)
 	case "hold":
 		chunk, err := strconv.Atoi(args[1])

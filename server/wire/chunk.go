@@ -86,6 +86,7 @@ func appendString[S string | []byte](dst []byte, s S) []byte {
 var finishReasons = map[chat.FinishReason]string{
 	chat.FinishStop:      "stop",
 	chat.FinishApproval:  "tool-calls",
+	chat.FinishClient:    "tool-calls",
 	chat.FinishStepLimit: "tool-calls",
 	chat.FinishLength:    "length",
 	chat.FinishFiltered:  "content-filter",

@@ -217,6 +217,7 @@ func TestFinishChunks(t *testing.T) {
 	for reason, want := range map[chat.FinishReason]string{
 		chat.FinishStop:      `{"type":"finish","messageMetadata":{"finishReason":"stop"}}`,
 		chat.FinishApproval:  `{"type":"finish","messageMetadata":{"finishReason":"tool-calls"}}`,
+		chat.FinishClient:    `{"type":"finish","messageMetadata":{"finishReason":"tool-calls"}}`,
 		chat.FinishStepLimit: `{"type":"finish","messageMetadata":{"finishReason":"tool-calls"}}`,
 		chat.FinishLength:    `{"type":"finish","messageMetadata":{"finishReason":"length"}}`,
 		chat.FinishFiltered:  `{"type":"finish","messageMetadata":{"finishReason":"content-filter"}}`,

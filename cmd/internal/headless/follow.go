@@ -4,6 +4,7 @@ package headless
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -100,7 +101,10 @@ func newFollower(s *client.Session, r Result, o Options) *follower {
 }
 
 // A call is what is known of a tool call of the turn.
-type call struct{ name, summary string }
+type call struct {
+	name, summary string
+	input         json.RawMessage
+}
 
 // interrupts cancels the turn on the first signal and leaves on the second.
 func (f *follower) interrupts(ctx context.Context, leave context.CancelCauseFunc) {
@@ -191,6 +195,7 @@ func (f *follower) breaks(err error) {
 
 // count keeps the result up to date.
 func (f *follower) count(e chat.Event) {
+	f.client(e)
 	switch e := e.(type) {
 	case chat.StepStarted:
 		f.result.Text = ""

@@ -136,6 +136,9 @@ func (p *progress) end(r Result) {
 	if r.Reason == chat.FinishApproval {
 		p.waiting("waiting for approval", r.Approvals)
 	}
+	if r.Reason == chat.FinishClient || r.Reason == chat.FinishApproval {
+		p.clientCalls(r.ClientCalls)
+	}
 	p.note("%s: %s", ending[r.Reason], cost(r))
 }
 
@@ -167,6 +170,7 @@ func (p *progress) decision(d Decision) {
 var ending = map[chat.FinishReason]string{
 	chat.FinishStop:      "done",
 	chat.FinishApproval:  "parked until you decide",
+	chat.FinishClient:    "parked until a client answers",
 	chat.FinishStepLimit: "stopped at the step limit",
 	chat.FinishLength:    "cut off: the answer was too long",
 	chat.FinishFiltered:  "stopped by the provider's content filter",

@@ -21,6 +21,8 @@ type Result struct {
 	Decided   []Decision        `json:"decided,omitempty"` // before the turn began
 	Error     string            `json:"error,omitempty"`
 	Hint      string            `json:"hint,omitempty"`
+
+	ClientCalls []ClientCall `json:"clientCalls,omitempty"` // calls that wait for a client's result
 }
 
 // An Approval is a tool call that waits for a decision.
@@ -47,7 +49,7 @@ func code(r chat.FinishReason) int {
 		return 0
 	case chat.FinishStepLimit:
 		return 3
-	case chat.FinishApproval:
+	case chat.FinishApproval, chat.FinishClient:
 		return 4
 	case chat.FinishBudget, chat.FinishLoop:
 		return 5

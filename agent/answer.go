@@ -1,0 +1,163 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/store"
+)
+
+// maxClientOutput bounds a client's result, in bytes: all of it goes to the model.
+const maxClientOutput = 256 << 10
+
+// A ClientResult is what a client's tool gave back.
+type ClientResult struct {
+	Output   json.RawMessage // any JSON value; nil means null
+	Failed   bool
+	Error    string          // with Failed: for the model; "" means that the user did not want it
+	Continue bool            // the turn is to go on by itself once no call waits any more
+	By       string          // the connection
+	Tools    []chat.ToolSpec // of Host.ClientTools; none leaves those of the last request
+}
+
+// event is the result as it is recorded. One that is too long is a failure, which the client and the model see.
+func (r ClientResult) event(callID string) chat.ClientAnswered {
+	e := chat.ClientAnswered{ToolCallID: callID, Continue: r.Continue, By: r.By}
+	switch {
+	case r.Failed:
+		e.Failed, e.ErrorText = true, r.Error
+		if e.ErrorText == "" {
+			e.ErrorText = "Tool execution denied by user" // the text of the Agents SDK
+		}
+	case len(r.Output) > maxClientOutput:
+		e.Failed = true
+		e.ErrorText = fmt.Sprintf("the client's result has %d KiB, and %d are taken; call again and ask for less", len(r.Output)>>10, maxClientOutput>>10)
+	case len(r.Output) == 0:
+		e.Output = json.RawMessage("null")
+	default:
+		e.Output = r.Output
+	}
+	return e
+}
+
+// Answer records a client's result of a call that the client's tool was called for. The first result counts. A call that
+// no client owes a result, such as one of the agent's own tools, is a *NotWaitingError. When it was the last that a call
+// of the message waited for, and a client has asked for it, the turn goes on.
+func (a *CoderAgent) Answer(ctx context.Context, callID string, r ClientResult) error {
+	return a.do(ctx, func(s *state) error {
+		if err := s.unstall(); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(s.script.Delegated(), func(c chat.ToolCall) bool { return c.ID == callID }) {
+			return &NotWaitingError{CallID: callID}
+		}
+		if err := s.replaceTools(r.Tools); err != nil {
+			return err
+		}
+		event := r.event(callID)
+		if s.turn == nil {
+			return s.settleCall(event, callID, r.By)
+		}
+		if err := s.record(s.turn, store.Safe, event); err != nil {
+			return err
+		}
+		s.turn.answeredBy = r.By
+		s.publishLast(r.By)
+		s.refresh("")
+		return nil
+	})
+}
+
+// replaceTools makes the client tools those that came with a result, if any did.
+func (s *state) replaceTools(specs []chat.ToolSpec) error {
+	kept, err := encodeTools(specs)
+	if err != nil || kept == "" {
+		return err
+	}
+	if err := s.write(store.Fast, s.putTools(kept)); err != nil {
+		return fmt.Errorf("recording the client's tools: %w", err)
+	}
+	s.tools = specs
+	return nil
+}
+
+// settleCall commits the decision on a call of a turn that is parked, or a client's result of it, and when it was the
+// last that the turn waited for, opens the continuation in the same transaction.
+func (s *state) settleCall(event chat.Event, callID, by string) error {
+	if s.closing {
+		return ErrShutdown
+	}
+	next := s.script.Fork()
+	next.Apply(event)
+	last, _ := next.Last()
+	waits := len(next.Waiting()) > 0 || len(next.Delegated()) > 0
+	_, decided := event.(chat.Decided)
+	var more *opening
+	if !waits && (decided || next.Continues()) {
+		var err error
+		if more, err = openContinuation(by); err != nil {
+			return err
+		}
+	}
+	old := s.session
+	switch {
+	case more != nil:
+		s.session.Status = string(Running)
+	case !waits:
+		s.session.Status = string(Idle)
+	}
+	err := s.write(store.Safe, func(tx *store.Tx) error {
+		if err := tx.PutMessage(s.agent.key, next.Len()-1, last); err != nil || more == nil {
+			return err
+		}
+		return more.write(tx, s.agent.key)
+	})
+	if err != nil {
+		s.session = old
+		return errors.Join(fmt.Errorf("recording what was said about %s", callID), err)
+	}
+	s.script = next
+	s.publishLast(by)
+	if more != nil {
+		s.goOn(more)
+	}
+	s.refresh("")
+	return nil
+}
+
+// An opening is a continuation that is about to begin: its row and its first event.
+type opening struct {
+	row    store.Turn
+	start  chat.Event
+	bodies [][]byte
+}
+
+func openContinuation(by string) (*opening, error) {
+	o := &opening{
+		row:   store.Turn{ID: newID("turn"), Status: store.TurnOpen, Continuation: true, Client: by},
+		start: chat.TurnStarted{},
+	}
+	var err error
+	o.bodies, err = encode([]chat.Event{o.start})
+	return o, err
+}
+
+func (o *opening) write(tx *store.Tx, key string) error {
+	if _, err := tx.AddTurn(key, &o.row); err != nil {
+		return err
+	}
+	return tx.AppendEvents(key, o.row.ID, 0, o.bodies)
+}
+
+// goOn starts a continuation that is committed.
+func (s *state) goOn(o *opening) {
+	s.script.Apply(o.start)
+	s.turn = newTurn(s.agent, o.row, 0)
+	s.publishEvents(s.turn, []chat.Event{o.start}, o.bodies)
+	s.agent.host.count(1)
+	s.launch(s.turn)
+}
