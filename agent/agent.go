@@ -21,7 +21,7 @@ var ErrDeleted = errors.New("the session was deleted")
 // after the last command.
 type CoderAgent struct {
 	host    *Host
-	key     string // the name in lower case
+	key     string // the name, or a child's address, in lower case
 	name    string // as it was first spelled in this process
 	mailbox chan command
 
@@ -29,7 +29,7 @@ type CoderAgent struct {
 	done chan struct{} // closed when the loop that runs now has ended; nil when none runs
 }
 
-// Name returns the session's name as it was first spelled.
+// Name returns the session's name as it was first spelled; of a child, its address.
 func (a *CoderAgent) Name() string {
 	if a == nil {
 		return ""

@@ -34,7 +34,7 @@ type Host struct {
 	owned  sync.WaitGroup // the clock and the agents' loops
 
 	mu     sync.Mutex
-	agents map[string]*CoderAgent // by key, the name in lower case
+	agents map[string]*CoderAgent // by key, the name or address in lower case
 	stalls map[string]Turn        // turns that stand still, by the same key
 	closed bool
 
@@ -140,10 +140,10 @@ func ValidName(name string) bool {
 	return name != "" && len(name) <= 128
 }
 
-// Agent returns the agent with the name: the same name, in whatever case, the same agent. It wakes up when it is first
-// used. A bad name is a *NameError.
+// Agent returns the agent with the name, or the child with the address: the same name, in whatever case, the same agent.
+// It wakes up when it is first used. A bad name is a *NameError.
 func (h *Host) Agent(_ context.Context, name string) (*CoderAgent, error) {
-	if !ValidName(name) {
+	if !ValidAddress(name) {
 		return nil, &NameError{Name: name}
 	}
 	h.mu.Lock()
@@ -162,8 +162,9 @@ func (h *Host) Agent(_ context.Context, name string) (*CoderAgent, error) {
 
 // A Session describes an agent for lists.
 type Session struct {
-	Name     string          `json:"name"`
-	Title    string          `json:"title"` // the beginning of the first prompt, or what a client set
+	Name     string          `json:"name"`             // of a child, its address
+	Parent   string          `json:"parent,omitempty"` // of a child, its parent's name or address
+	Title    string          `json:"title"`            // the beginning of the first prompt, or what a client set
 	Workdir  string          `json:"workdir"`
 	Model    string          `json:"model"`
 	Mode     permission.Mode `json:"mode"`
@@ -202,19 +203,27 @@ func (h *Host) Sessions(ctx context.Context) ([]Session, error) {
 
 // SessionOf describes a stored session: for commands that read the store while no host runs.
 func SessionOf(r store.Session) Session {
+	parent, _, _ := SplitAddress(r.Name)
 	return Session{
-		Name: r.Name, Title: r.Title, Workdir: r.Workdir, Model: r.Model, Mode: permission.Mode(r.Mode),
+		Name: r.Name, Parent: parent, Title: r.Title, Workdir: r.Workdir, Model: r.Model, Mode: permission.Mode(r.Mode),
 		Status: Status(r.Status), Messages: r.Messages, Usage: r.Usage, Created: r.Created, Updated: r.Updated,
 	}
 }
 
-// Delete cancels the session's turns and removes it from disk. Its subscribers get ErrDeleted.
+// Delete cancels the session's turns and removes it from disk, and with it all sessions below it. Their subscribers get
+// ErrDeleted.
 func (h *Host) Delete(ctx context.Context, name string) error {
 	a, err := h.Agent(ctx, name)
 	if err != nil {
 		return err
 	}
-	return a.delete(ctx)
+	if err := h.deleteBelow(ctx, a.key); err != nil {
+		return err
+	}
+	if err := a.delete(ctx); err != nil {
+		return err
+	}
+	return h.deleteBelow(ctx, a.key) // what its turn made before it ended
 }
 
 // Busy reports how many turns run or wait in queues and how many subscribers there are.

@@ -28,7 +28,7 @@ type bounds struct {
 
 func (s *state) bounds() bounds {
 	return bounds{
-		mode: permission.Mode(s.session.Mode), workdir: s.session.Workdir,
+		mode: s.mode(), workdir: s.session.Workdir,
 		scratch: s.agent.scratch(), private: s.agent.host.private,
 	}
 }

@@ -164,7 +164,8 @@ func (a *CoderAgent) setup(ctx context.Context, want Setup) (any, error) {
 			if callerFrom(ctx).Page {
 				return errors.New("a page may not choose the workdir: begin the session in a terminal")
 			}
-			if s.known && row.Workdir != "" && s.script.Len() > 0 {
+			parent, _, _ := SplitAddress(a.key)
+			if row.Workdir != "" && (parent != "" || s.known && s.script.Len() > 0) {
 				return &WorkdirError{Session: a.name, Want: dir, Have: row.Workdir}
 			}
 			row.Workdir = dir
@@ -190,6 +191,9 @@ func (a *CoderAgent) setup(ctx context.Context, want Setup) (any, error) {
 		}
 		return s.settleRow(ctx, row, want.Environ)
 	})
+	if err == nil && want.Mode != "" {
+		err = a.host.refreshBelow(ctx, a.key)
+	}
 	return result, err
 }
 
@@ -227,15 +231,24 @@ func (s *state) allowedMode(ctx context.Context, name string) (permission.Mode, 
 	if err != nil {
 		return "", err
 	}
-	have := permission.Mode(s.session.Mode)
+	have := s.mode()
 	if callerFrom(ctx).Page && !mode.Tighter(have) {
 		return "", fmt.Errorf("a page may not loosen the mode from %s to %s", have, mode)
+	}
+	rows, err := s.agent.ancestors(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, row := range rows {
+		if above := permission.Mode(row.Mode); !mode.Tighter(above) {
+			return "", fmt.Errorf("session %s is in mode %s, and a session below it may not be looser, as %s is", row.Name, above, mode)
+		}
 	}
 	return mode, nil
 }
 
 func (a *CoderAgent) setMode(ctx context.Context, name string) error {
-	return a.do(ctx, func(s *state) error {
+	err := a.do(ctx, func(s *state) error {
 		mode, err := s.allowedMode(ctx, name)
 		if err != nil {
 			return err
@@ -244,6 +257,10 @@ func (a *CoderAgent) setMode(ctx context.Context, name string) error {
 		row.Mode = string(mode)
 		return s.settleRow(ctx, row, nil)
 	})
+	if err != nil {
+		return err
+	}
+	return a.host.refreshBelow(ctx, a.key)
 }
 
 func (a *CoderAgent) setModel(ctx context.Context, id string) error {

@@ -47,6 +47,9 @@ func (a *CoderAgent) load(ctx context.Context) (*state, error) {
 			Name: a.name, Key: a.key, Workdir: a.host.opts.Workdir, Model: a.host.opts.ModelID,
 			Mode: string(a.host.opts.Mode), Status: string(Idle), Created: now, Updated: now,
 		}
+		if s.session, err = a.inherit(ctx, s.session); err != nil {
+			return nil, err
+		}
 		s.script = chat.NewTranscript(nil)
 		s.doc = s.document()
 		return s, nil
@@ -274,7 +277,7 @@ func (s *state) document() []byte {
 	}
 	data, err := json.Marshal(Document{
 		Title: s.session.Title, Workdir: s.session.Workdir, Model: s.session.Model,
-		Mode: permission.Mode(s.session.Mode), Sandbox: s.agent.host.opts.Sandbox, Status: status,
+		Mode: s.mode(), Sandbox: s.agent.host.opts.Sandbox, Status: status,
 		Queued: len(s.queue), Pending: s.pending(), Usage: usage, ClientCalls: s.clientCalls(),
 	})
 	if err != nil {

@@ -35,6 +35,7 @@ func (a *CoderAgent) Subscribe(ctx context.Context) (*Subscription, error) {
 		if s.closing {
 			return ErrShutdown
 		}
+		s.refresh("") // a child's mode follows its parent's
 		sub.Snapshot = Snapshot{State: s.doc, Messages: s.view(), Failed: s.failed}
 		if s.known {
 			sub.Snapshot.Updated = s.session.Updated

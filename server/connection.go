@@ -19,7 +19,8 @@ import (
 	"github.com/coder-agent/coder/server/wire"
 )
 
-// Why a connection closes. Clients reconnect after each of these; 1008 and 4000 to 4999 would end that.
+// Why a connection closes. Clients reconnect after each of these but the last: 1008 and 4000 to 4999 are final, and a
+// client that came back would make the session anew that somebody has deleted.
 const (
 	statusGoingAway    = websocket.StatusGoingAway
 	statusInvalidText  = websocket.StatusInvalidFramePayloadData
@@ -27,6 +28,7 @@ const (
 	statusInternal     = websocket.StatusInternalError
 	statusTooSlow      = websocket.StatusTryAgainLater
 	statusNoneReceived = websocket.StatusNoStatusRcvd
+	statusDeleted      = websocket.StatusCode(4004)
 )
 
 // Bounds of what a client can have under way.

@@ -208,6 +208,15 @@ func TestPathsAreSplitRaw(t *testing.T) {
 		{"GET", "/agents/coder_agent/x", 400, "Invalid request"},
 		{"GET", "//agents//coder-agent//h1//get-messages", 200, "[]\n"},
 		{"GET", "/agents/coder-agent/h1/sub/coder-agent/child/get-messages", 200, "[]\n"},
+		{"GET", "/agents/coder-agent/h1/sub/task/child", 404, "Not implemented"},
+		{"GET", "/agents/coder-agent/h1/sub/task/c%2d1/x/get-messages", 200, "[]\n"},
+		{"GET", "/agents/coder-agent/h1/sub/nope/../get-messages", 200, "[]\n"}, // more path of h1
+		{"GET", "/agents/coder-agent/h1/sub/task/../get-messages", 400, "Invalid request"},
+		{"GET", "/agents/coder-agent/h1/sub/task/%2e%2e/get-messages", 400, "Invalid request"},
+		{"GET", "/agents/coder-agent/h1/sub/task/a%2fb/get-messages", 400, "Invalid request"},
+		{"GET", "/agents/coder-agent/h1/sub/task/a%20b/get-messages", 400, "Invalid request"},
+		{"GET", "/agents/coder-agent/h1" + strings.Repeat("/sub/task/c", 8) + "/get-messages", 200, "[]\n"},
+		{"GET", "/agents/coder-agent/h1" + strings.Repeat("/sub/task/c", 9) + "/get-messages", 400, "Invalid request"},
 		{"GET", "/agents/coder-agent/a%20b/get-messages", 200, "[]\n"},
 		{"GET", "/agents/coder-agent/%2e%2e/get-messages", 400, "Invalid request"},
 		{"GET", "/agents/coder-agent/../get-messages", 400, "Invalid request"},
@@ -261,8 +270,8 @@ func TestCommandsOfTheHost(t *testing.T) {
 	if status, body, _ := h.get("DELETE", "/host/sessions/one", "", auth...); status != 200 {
 		t.Errorf("deleting a session: %d %s", status, body)
 	}
-	if code := p.closed(); code != statusGoingAway {
-		t.Errorf("the socket of a deleted session closed with %d, want %d", code, statusGoingAway)
+	if code := p.closed(); code != statusDeleted {
+		t.Errorf("the socket of a deleted session closed with %d, want %d", code, statusDeleted)
 	}
 	if _, body, _ = h.get("GET", "/host/sessions", "", auth...); body != "{\"sessions\":[]}\n" {
 		t.Errorf("sessions after the deletion are %s", body)

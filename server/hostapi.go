@@ -21,8 +21,9 @@ func (s *Server) hostRoute(segments []string) http.HandlerFunc {
 		return only(http.MethodGet, s.status)
 	case slices.Equal(segments, []string{"sessions"}):
 		return only(http.MethodGet, s.sessions)
-	case len(segments) == 2 && segments[0] == "sessions":
-		return only(http.MethodDelete, func(w http.ResponseWriter, r *http.Request) { s.deleteSession(w, r, segments[1]) })
+	case len(segments) > 1 && segments[0] == "sessions" && agent.ValidAddress(strings.Join(segments[1:], "/")):
+		name := strings.Join(segments[1:], "/")
+		return only(http.MethodDelete, func(w http.ResponseWriter, r *http.Request) { s.deleteSession(w, r, name) })
 	case slices.Equal(segments, []string{"schedules"}):
 		return only(http.MethodGet, s.schedules)
 	case len(segments) == 2 && segments[0] == "schedules":

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/coder-agent/coder/agent"
@@ -80,17 +81,35 @@ func (s *Server) agentRoute(segments []string) http.HandlerFunc {
 	if segments[0] != kind || !agent.ValidName(segments[1]) {
 		return func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusBadRequest, "Invalid request") }
 	}
-	name, last := segments[1], segments[len(segments)-1]
+	name, rest, ok := address(segments[1:])
+	if !ok {
+		return func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusBadRequest, "Invalid request") }
+	}
 	return func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case upgrades(r):
 			s.socket(w, r, name)
-		case last == "get-messages" && len(segments) > 2:
+		case len(rest) > 0 && rest[len(rest)-1] == "get-messages":
 			s.messages(w, r, name)
 		default:
 			text(w, http.StatusNotFound, "Not implemented")
 		}
 	}
+}
+
+// address follows NAME/sub/KIND/CHILD as far as it goes and returns the address of the agent that it names, with the
+// segments that are left for it. A child's name is decoded, once; a kind that we do not have is no child but more path of
+// the agent so far. It is false for a child that cannot be.
+func address(segments []string) (name string, rest []string, ok bool) {
+	name, rest = segments[0], segments[1:]
+	for len(rest) > 2 && rest[0] == "sub" && agent.ChildKind(rest[1]) {
+		child, err := url.PathUnescape(rest[2])
+		if err != nil || !agent.ValidName(child) {
+			return "", nil, false
+		}
+		name, rest = name+"/sub/"+rest[1]+"/"+child, rest[3:]
+	}
+	return name, rest, agent.ValidAddress(name)
 }
 
 func (s *Server) health(w http.ResponseWriter, r *http.Request) {

@@ -84,8 +84,10 @@ func (c *connection) farewell(err error) (code websocket.StatusCode, reason stri
 	switch {
 	case errors.Is(err, agent.ErrSlow):
 		return statusTooSlow, "too slow"
-	case errors.Is(err, agent.ErrShutdown), errors.Is(err, agent.ErrDeleted):
+	case errors.Is(err, agent.ErrShutdown):
 		return statusGoingAway, err.Error()
+	case errors.Is(err, agent.ErrDeleted):
+		return statusDeleted, err.Error()
 	}
 	c.server.opts.Logger.Error("subscription ended", "session", c.name, "err", err)
 	return statusInternal, "internal error"
@@ -128,7 +130,8 @@ func (c *connection) greet() {
 	if c.quiet {
 		return
 	}
-	c.send(wire.Identity{Name: c.name, Agent: kind, StateFollows: snap.State != nil})
+	_, kind, name := agent.SplitAddress(c.name)
+	c.send(wire.Identity{Name: name, Agent: kind, StateFollows: snap.State != nil})
 	if snap.State != nil {
 		c.send(wire.State{State: snap.State})
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/coder-agent/coder/agent/chat"
 )
 
-const sessionColumns = "key, parent, name, workdir, model, mode, title, titled, status, steps, usage, messages, created, updated"
+const sessionColumns = "key, name, workdir, model, mode, title, titled, status, steps, usage, messages, created, updated"
 
 // Session returns the session's row, or false.
 func (s *Store) Session(ctx context.Context, key string) (Session, bool, error) {
@@ -122,7 +122,7 @@ func scanSession(rows *sql.Rows) (Session, error) {
 	var s Session
 	var usage sql.RawBytes
 	var created, updated int64
-	err := rows.Scan(&s.Key, &s.Parent, &s.Name, &s.Workdir, &s.Model, &s.Mode, &s.Title, &s.Titled, &s.Status, &s.MaxSteps,
+	err := rows.Scan(&s.Key, &s.Name, &s.Workdir, &s.Model, &s.Mode, &s.Title, &s.Titled, &s.Status, &s.MaxSteps,
 		&usage, &s.Messages, &created, &updated)
 	if err != nil {
 		return Session{}, err

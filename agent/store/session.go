@@ -8,9 +8,8 @@ import (
 
 // A Session is the row of one session.
 type Session struct {
-	Name     string // as it was first spelled
+	Name     string // as it was first spelled; of a child, its address
 	Key      string // strings.ToLower(Name): names ignore case
-	Parent   string // the key of the session whose child it is, or ""
 	Workdir  string
 	Model    string
 	Mode     string

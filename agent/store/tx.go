@@ -44,9 +44,9 @@ func (tx *Tx) PutSession(s Session) error {
 		return tx.fail("storing session", s.Key, err)
 	}
 	_, err = tx.exec("storing session", s.Key, `
-		INSERT OR REPLACE INTO sessions (key, parent, name, workdir, model, mode, title, titled, status, steps, usage, messages, created, updated)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		s.Key, s.Parent, s.Name, s.Workdir, s.Model, s.Mode, s.Title, s.Titled, s.Status, s.MaxSteps, string(usage), s.Messages,
+		INSERT OR REPLACE INTO sessions (key, name, workdir, model, mode, title, titled, status, steps, usage, messages, created, updated)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		s.Key, s.Name, s.Workdir, s.Model, s.Mode, s.Title, s.Titled, s.Status, s.MaxSteps, string(usage), s.Messages,
 		nanos(s.Created), nanos(s.Updated))
 	return err
 }

@@ -94,7 +94,7 @@ func (h hostFile) sessions(ctx context.Context) ([]agent.Session, error) {
 }
 
 func (h hostFile) deleteSession(ctx context.Context, name string) error {
-	return h.request(ctx, http.MethodDelete, "/host/sessions/"+url.PathEscape(name), "", nil)
+	return h.request(ctx, http.MethodDelete, "/host/sessions/"+name, "", nil)
 }
 
 func (h hostFile) schedules(ctx context.Context) ([]agent.Schedule, error) {

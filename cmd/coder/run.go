@@ -217,7 +217,7 @@ func (r *runCommand) chooseSession(ctx context.Context) error {
 			return err
 		}
 		for _, s := range list { // the last used first
-			if s.Workdir == r.folder {
+			if s.Workdir == r.folder && s.Parent == "" {
 				r.session = s.Name
 				return nil
 			}
@@ -225,7 +225,7 @@ func (r *runCommand) chooseSession(ctx context.Context) error {
 		return &hintedError{fmt.Errorf("no session has worked in %s", r.folder), "start one without -c"}
 	case r.session == "":
 		r.session = newSessionName()
-	case !agent.ValidName(r.session):
+	case !agent.ValidAddress(r.session):
 		return &usageError{Err: &agent.NameError{Name: r.session}, Command: "coder run"}
 	}
 	return nil
@@ -248,11 +248,12 @@ func (r *runCommand) open(ctx context.Context, conn *connector) (*client.Session
 	return session, about.Result, err
 }
 
-// setup is what the settings want of the session, those whose origin counts. Nobody's choice is mode auto, and the host's
-// model.
+// setup is what the settings want of the session, those whose origin counts. Nobody's choice is mode auto, for a child its
+// parent's mode, and the host's model.
 func (r *runCommand) setup(counts func(origin) bool) (s agent.Setup) {
 	from := r.config.origins
-	if counts(from["mode"]) {
+	parent, _, _ := agent.SplitAddress(r.session)
+	if counts(from["mode"]) && (parent == "" || r.config.Mode != "") {
 		s.Mode = string(cmp.Or(r.config.Mode, permission.ModeAuto))
 	}
 	if counts(from["model"]) && from["model"].From != fromDefault {

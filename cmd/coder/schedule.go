@@ -77,7 +77,7 @@ that a change of the clocks leaves out comes right after it, and one that it rep
 }
 
 func (s *scheduleCommand) add(ctx context.Context, name, prompt string) error {
-	if !agent.ValidName(name) {
+	if !agent.ValidAddress(name) {
 		return &usageError{Err: &agent.NameError{Name: name}, Command: "coder schedule add"}
 	}
 	if prompt == "-" {

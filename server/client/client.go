@@ -26,7 +26,7 @@ type Options struct {
 	// the session.
 	Host func(context.Context) (Address, error)
 
-	Name         string     // of the session
+	Name         string     // of the session; of a child, its address
 	ConnectionID string     // names this client over reconnects; "" makes one up
 	Query        url.Values // further parameters of the connection, such as tether
 

@@ -297,7 +297,7 @@ func TestTerminalClose(t *testing.T) {
 	}{
 		{"policy", websocket.StatusPolicyViolation, "go away"},
 		{"application", 4001, "not you"},
-		{"the session is gone", websocket.StatusGoingAway, deleted},
+		{"the session is gone", statusDeleted, ErrDeleted.Error()},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -92,8 +92,7 @@ var hostClient = &http.Client{Transport: &http.Transport{DisableKeepAlives: true
 func (s *Session) dial(ctx context.Context, a Address) (*websocket.Conn, error) {
 	query := url.Values{"_pk": {s.opts.ConnectionID}}
 	maps.Copy(query, s.opts.Query)
-	// The server does not decode a name, so it goes out as it is.
-	address := "ws://" + a.Addr + "/agents/coder-agent/" + s.opts.Name + "?" + query.Encode()
+	address := "ws://" + a.Addr + wire.Path(s.opts.Name) + "?" + query.Encode()
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	conn, resp, err := websocket.Dial(ctx, address, &websocket.DialOptions{

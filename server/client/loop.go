@@ -16,8 +16,11 @@ const (
 	maxFailures = 10 // attempts in a row that reach no agent; with the waits, about half a minute
 )
 
-// deleted is how a host closes the connections of a session that is no more. Its text is agent.ErrDeleted's.
-const deleted = "the session was deleted"
+// ErrDeleted says that the session was deleted while this client was there. Another attempt would make it anew.
+var ErrDeleted = errors.New("the session was deleted")
+
+// statusDeleted is the code with which a host closes the connections of such a session.
+const statusDeleted = 4004
 
 // A fatalError ends the session: another attempt would end the same way.
 type fatalError struct{ Err error }
@@ -72,12 +75,11 @@ func (s *Session) fatal(ctx context.Context, err error, failures int) error {
 	if fatal, ok := errors.AsType[*fatalError](err); ok {
 		return fatal.Err
 	}
-	if code := websocket.CloseStatus(err); code == websocket.StatusPolicyViolation || code >= 4000 && code < 5000 {
+	switch code := websocket.CloseStatus(err); {
+	case code == statusDeleted:
+		return ErrDeleted
+	case code == websocket.StatusPolicyViolation, code >= 4000 && code < 5000:
 		return fmt.Errorf("the host closed the connection: %w", err)
-	}
-	var closed websocket.CloseError
-	if errors.As(err, &closed) && closed.Reason == deleted {
-		return errors.New(deleted)
 	}
 	if failures >= maxFailures {
 		return fmt.Errorf("gave up after %d attempts: %w", failures, err)

@@ -7,6 +7,3 @@ CREATE TABLE client_tools (
 
 -- What a request that waits has declared; NULL leaves things as they are.
 ALTER TABLE turns ADD COLUMN tools TEXT;
-
--- The key of the session whose child this is, or ''.
-ALTER TABLE sessions ADD COLUMN parent TEXT NOT NULL DEFAULT '';
