@@ -59,7 +59,7 @@ func (c *connection) replay(f wire.ResumeAck) {
 		st.tell(t.ID)
 		c.replayEnd(t)
 	} else {
-		c.send(wire.ChatResponse{ID: t.ID, Replay: true, ReplayComplete: true, Continuation: t.Continuation})
+		c.send(wire.ChatResponse{ID: t.ID, Replay: true, ReplayComplete: true, Continuation: t.Continuation, Client: t.Client})
 	}
 	if open || !over && st.turn == nil {
 		st.turn, st.next, st.seq, st.ended, st.acked = &t, len(events), seq, over, t.ID
@@ -77,6 +77,7 @@ func (c *connection) repeated(t agent.Turn) {
 	default:
 		c.send(wire.ChatResponse{
 			ID: t.ID, Done: true, MessageIDs: t.MessageIDs, Continuation: t.Continuation, Outcome: wire.OutcomeOf(t.Reason),
+			Client: t.Client,
 		})
 	}
 }
@@ -86,7 +87,7 @@ func (c *connection) repeated(t agent.Turn) {
 func (c *connection) replayNothing(id string, t agent.Turn, open bool) {
 	if open {
 		c.stream.acked = id
-		c.send(wire.ChatResponse{ID: id, Replay: true, ReplayComplete: true, Continuation: t.Continuation})
+		c.send(wire.ChatResponse{ID: id, Replay: true, ReplayComplete: true, Continuation: t.Continuation, Client: t.Client})
 		return
 	}
 	t.ID = id
@@ -95,7 +96,7 @@ func (c *connection) replayNothing(id string, t agent.Turn, open bool) {
 
 // replayEnd tells how a turn ended that was over before it was replayed.
 func (c *connection) replayEnd(t agent.Turn) {
-	last := wire.ChatResponse{ID: t.ID, Done: true, MessageIDs: t.MessageIDs, Continuation: t.Continuation}
+	last := wire.ChatResponse{ID: t.ID, Done: true, MessageIDs: t.MessageIDs, Continuation: t.Continuation, Client: t.Client}
 	if t.Reason == chat.FinishError {
 		end := failure(t)
 		last.Error, last.Body, last.Hint = true, end.Body, end.Hint

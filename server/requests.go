@@ -92,7 +92,7 @@ func failure(t agent.Turn) wire.ChatResponse {
 	}
 	return wire.ChatResponse{
 		ID: t.ID, Body: body, Hint: t.Hint, Done: true, Error: true, MessageIDs: t.MessageIDs,
-		Continuation: t.Continuation, Outcome: wire.Failed,
+		Continuation: t.Continuation, Outcome: wire.Failed, Client: t.Client,
 	}
 }
 

@@ -163,7 +163,7 @@ func (c *connection) forward(u agent.Update) {
 		st.dequeue(u.Turn.ID)
 		c.send(wire.ChatResponse{
 			ID: u.Turn.ID, Done: true, MessageIDs: u.Turn.MessageIDs,
-			Continuation: u.Turn.Continuation, Outcome: wire.Aborted,
+			Continuation: u.Turn.Continuation, Outcome: wire.Aborted, Client: u.Turn.Client,
 		})
 		if st.waiting && st.turn == nil && len(st.queue) == 0 {
 			st.waiting = false
@@ -174,14 +174,14 @@ func (c *connection) forward(u agent.Update) {
 	case agent.Prompted:
 		st.failed = nil
 		if u.By != c.id && st.offered == "" {
-			c.send(wire.ChatMessages{Messages: u.Messages})
+			c.send(wire.ChatMessages{Messages: u.Messages, Client: u.By})
 		}
 	case agent.Edited:
 		if u.By != c.id && st.offered == "" {
-			c.send(wire.ChatMessages{Messages: u.Messages})
+			c.send(wire.ChatMessages{Messages: u.Messages, Client: u.By})
 		}
 	case agent.MessageUpdated:
-		c.send(wire.MessageUpdated{Message: u.Message})
+		c.send(wire.MessageUpdated{Message: u.Message, Client: u.By})
 	case agent.StateChanged:
 		if u.By != c.id && !c.quiet {
 			c.send(wire.State{State: u.State})
@@ -189,7 +189,7 @@ func (c *connection) forward(u agent.Update) {
 	case agent.Cleared:
 		st.failed = nil
 		if u.By != c.id {
-			c.send(wire.ChatClear{})
+			c.send(wire.ChatClear{Client: u.By})
 		}
 	}
 }
@@ -298,9 +298,9 @@ func (c *connection) sendEvent(e agent.TurnEvent, seq *int, replay bool) {
 }
 
 func (c *connection) sendChunk(t agent.Turn, body []byte, seq *int, replay bool) {
-	chunk := wire.Chunk{ID: t.ID, Body: body, Seq: *seq, Replay: replay, Continuation: t.Continuation}
+	chunk := wire.Chunk{ID: t.ID, Body: body, Seq: *seq, Client: t.Client, Replay: replay, Continuation: t.Continuation}
 	*seq++
-	c.write(wire.AppendChunk(make([]byte, 0, len(body)+len(body)/4+128), chunk))
+	c.write(wire.AppendChunk(make([]byte, 0, len(body)+len(body)/4+192), chunk))
 }
 
 // finish ends a turn's stream: the finish chunk, the transcript for those who did not ask, then the last frame. The
@@ -317,14 +317,14 @@ func (c *connection) finish(e agent.TurnEvent, f chat.TurnFinished) {
 		c.sendEvent(e, &st.seq, false)
 	}
 	if (t.Client != c.id || t.Continuation || st.stale) && (st.offered == "" || st.offered == t.ID) {
-		c.send(wire.ChatMessages{Messages: e.Messages})
+		c.send(wire.ChatMessages{Messages: e.Messages, Client: t.Client})
 		st.stale = false
 	}
 	if f.Reason == chat.FinishError {
-		c.send(wire.ChatResponse{ID: t.ID, Body: f.Error, Error: true, MessageIDs: t.MessageIDs, Continuation: t.Continuation})
+		c.send(wire.ChatResponse{ID: t.ID, Body: f.Error, Error: true, MessageIDs: t.MessageIDs, Continuation: t.Continuation, Client: t.Client})
 	}
 	c.send(wire.ChatResponse{
 		ID: t.ID, Done: true, MessageIDs: t.MessageIDs, Continuation: t.Continuation,
-		Outcome: wire.OutcomeOf(f.Reason),
+		Outcome: wire.OutcomeOf(f.Reason), Client: t.Client,
 	})
 }

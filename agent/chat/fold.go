@@ -227,7 +227,7 @@ func decide(c *ToolCall, e Decided) {
 	if e.Approved {
 		c.State = ApprovalResponded
 	}
-	c.Approval = &Approval{ID: c.Approval.ID, Approved: &e.Approved, Reason: e.Reason}
+	c.Approval = &Approval{ID: c.Approval.ID, Approved: &e.Approved, Reason: e.Reason, By: e.By}
 }
 
 // find returns the index of the call's part in the last message, or -1.

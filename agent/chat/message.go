@@ -219,6 +219,7 @@ type Approval struct {
 	ID       string `json:"id"`
 	Approved *bool  `json:"approved,omitempty"` // nil: nobody has decided
 	Reason   string `json:"reason,omitempty"`   // the user's words with a denial
+	By       string `json:"by,omitempty"`       // the connection that decided
 }
 
 // Unknown is a part that this version does not know. Its JSON is kept as it came.

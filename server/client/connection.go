@@ -158,11 +158,11 @@ func (c *connection) handle(ctx context.Context, frame wire.Frame) error {
 	case wire.State:
 		c.session.updates.push(State{f.State})
 	case wire.ChatMessages:
-		c.session.updates.push(Messages{f.Messages})
+		c.session.updates.push(Messages{f.Messages, f.Client})
 	case wire.MessageUpdated:
-		c.session.updates.push(MessageUpdated{f.Message})
+		c.session.updates.push(MessageUpdated{f.Message, f.Client})
 	case wire.ChatClear:
-		c.session.updates.push(Cleared{})
+		c.session.updates.push(Cleared{f.Client})
 	}
 	return nil
 }
@@ -285,7 +285,7 @@ func (s *Session) chunk(r wire.ChatResponse) error {
 	if err != nil {
 		return fmt.Errorf("turn %s: %w", r.ID, err)
 	}
-	s.updates.push(Event{Turn: r.ID, Continuation: r.Continuation, Event: e, Body: []byte(r.Body)})
+	s.updates.push(Event{Turn: r.ID, Continuation: r.Continuation, Event: e, Body: []byte(r.Body), Client: r.Client})
 	return nil
 }
 
@@ -331,7 +331,7 @@ func (c *connection) event(f wire.CoderEvent) error {
 	if _, last := e.(chat.TurnFinished); last {
 		t.closing = true
 	}
-	s.updates.push(Event{Turn: f.ID, Continuation: f.Continuation, Event: e, Body: f.Event})
+	s.updates.push(Event{Turn: f.ID, Continuation: f.Continuation, Event: e, Body: f.Event, Client: f.Client})
 	return nil
 }
 

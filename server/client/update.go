@@ -17,6 +17,7 @@ type (
 		Continuation bool
 		Event        chat.Event
 		Body         []byte // as chat.EncodeEvent writes it
+		Client       string // whose prompt, decision or result the turn comes of; "" when it is the agent's own
 	}
 	// TurnEnded comes after the last event of a turn. Error is the text of a failed turn, Hint what the user can do about
 	// it, if the host said so outside of an event: the prompt was refused, or the turn stands still. Lost says that the turn ended
@@ -29,11 +30,17 @@ type (
 		Lost      bool
 	}
 	// Messages is the whole transcript.
-	Messages struct{ Messages []chat.Message }
-	// MessageUpdated is a message that changed outside a turn, by a decision.
-	MessageUpdated struct{ Message chat.Message }
+	Messages struct {
+		Messages []chat.Message
+		Client   string // as in Event
+	}
+	// MessageUpdated is a message that changed outside a turn, by a decision or a client's result.
+	MessageUpdated struct {
+		Message chat.Message
+		Client  string // who gave it
+	}
 	// Cleared says that somebody emptied the transcript.
-	Cleared struct{}
+	Cleared struct{ Client string }
 	// State is the agent's state document.
 	State struct{ State json.RawMessage }
 	// Connected says that there is a connection again.

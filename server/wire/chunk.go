@@ -11,6 +11,7 @@ type Chunk struct {
 	ID           string // the turn
 	Body         []byte // as chat.EncodeEvent or FinishChunk writes it
 	Seq          int
+	Client       string // the connection that asked for the turn; "" for a turn of the agent's own
 	Replay       bool
 	Continuation bool
 }
@@ -24,6 +25,7 @@ func AppendChunk(dst []byte, c Chunk) []byte {
 	dst = appendString(dst, c.Body)
 	dst = append(dst, `,"done":false,"seq":`...)
 	dst = strconv.AppendInt(dst, int64(c.Seq), 10)
+	dst = appendClient(dst, c.Client)
 	return appendFlags(dst, c.Replay, c.Continuation)
 }
 
@@ -35,11 +37,16 @@ func AppendCoderEvent(dst []byte, e CoderEvent) []byte {
 	dst = append(dst, e.Event...)
 	dst = append(dst, `,"n":`...)
 	dst = strconv.AppendInt(dst, int64(e.N), 10)
-	if e.Client != "" {
-		dst = append(dst, `,"client":`...)
-		dst = appendString(dst, e.Client)
-	}
+	dst = appendClient(dst, e.Client)
 	return appendFlags(dst, e.Replay, e.Continuation)
+}
+
+func appendClient(dst []byte, client string) []byte {
+	if client == "" {
+		return dst
+	}
+	dst = append(dst, `,"client":`...)
+	return appendString(dst, client)
 }
 
 func appendFlags(dst []byte, replay, continuation bool) []byte {

@@ -17,9 +17,12 @@ type (
 	ChatMessages struct {
 		Messages []chat.Message `json:"messages"`
 		Connect  bool           `json:"connect,omitempty"` // sent on connect: unsent messages of the client stay
+		Client   string         `json:"client,omitempty"`  // from the server: as in ChatResponse
 	}
 	// ChatClear empties the transcript, or says that it was emptied.
-	ChatClear struct{}
+	ChatClear struct {
+		Client string `json:"client,omitempty"` // from the server: the connection that did it
+	}
 )
 
 // Frames from the client.
@@ -119,10 +122,15 @@ type (
 		MessageIDs     []string `json:"messageIds,omitempty"` // the trailing run of user messages of the request
 		Outcome        Outcome  `json:"outcome,omitempty"`
 		Hint           string   `json:"hint,omitempty"` // ours: the last line of an error's Body, what the user can do
+
+		// Client is the connection (its _pk) that asked for the turn, or whose answer goes on with it. The field is ours:
+		// clients of the Agents SDK ignore it.
+		Client string `json:"client,omitempty"`
 	}
 	// MessageUpdated is a message that changed outside a stream.
 	MessageUpdated struct {
 		Message chat.Message `json:"message"`
+		Client  string       `json:"client,omitempty"` // the connection that decided, or answered for its tool
 	}
 	// Resuming offers the turn ID. The client gets no chunk of any turn until its ResumeAck.
 	Resuming struct {

@@ -114,6 +114,10 @@ func scanResponse(data []byte) (ChatResponse, bool) {
 	f.Body = s.str()
 	s.lit(`,"done":false,"seq":`)
 	seq := s.number()
+	if s.try(`,"client":`) {
+		f.Client = s.str()
+		s.ok = s.ok && f.Client != "" // AppendChunk leaves it out
+	}
 	f.Replay = s.try(`,"replay":true`)
 	f.Continuation = s.try(`,"continuation":true`)
 	s.lit(`}`)

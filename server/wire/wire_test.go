@@ -33,6 +33,7 @@ var frames = []struct {
 	{CallResult{ID: "c1", Error: "boom"}, `{"type":"rpc","id":"c1","success":false,"error":"boom"}`},
 	{ChatCancel{"r1"}, `{"type":"cf_agent_chat_request_cancel","id":"r1"}`},
 	{ChatClear{}, `{"type":"cf_agent_chat_clear"}`},
+	{ChatClear{"k1"}, `{"type":"cf_agent_chat_clear","client":"k1"}`},
 	{ResumeRequest{"p1"}, `{"type":"cf_agent_stream_resume_request","probeId":"p1"}`},
 	{ResumeRequest{}, `{"type":"cf_agent_stream_resume_request"}`},
 	{ResumeAck{"r1"}, `{"type":"cf_agent_stream_resume_ack","id":"r1"}`},
@@ -50,7 +51,7 @@ var frames = []struct {
 		`{"type":"cf_agent_chat_messages","messages":[{"id":"u1","role":"user","parts":[{"type":"text","text":"say \"hi\" <b>\n"}]}]}`,
 	},
 	{ChatMessages{Messages: []chat.Message{}}, `{"type":"cf_agent_chat_messages","messages":[]}`},
-	{MessageUpdated{user}, `{"type":"cf_agent_message_updated","message":{"id":"u1","role":"user","parts":[{"type":"text","text":"say \"hi\" <b>\n"}]}}`},
+	{MessageUpdated{Message: user}, `{"type":"cf_agent_message_updated","message":{"id":"u1","role":"user","parts":[{"type":"text","text":"say \"hi\" <b>\n"}]}}`},
 	{
 		ChatRequest{ID: "q1", Messages: []chat.Message{{ID: "u2", Role: chat.User, Parts: []chat.Part{chat.Text{Text: "hi"}}}}, Trigger: Submit},
 		`{"type":"cf_agent_use_chat_request","id":"q1","init":{"method":"POST","body":"{\"messages\":[{\"id\":\"u2\",\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"text\":\"hi\"}]}],\"trigger\":\"submit-message\"}"}}`,
@@ -175,13 +176,14 @@ func TestAssistantMessagesOfARequestAreOnlyNames(t *testing.T) {
 func TestChunkFramesAreWhatTheStructEncodes(t *testing.T) {
 	for _, delta := range []string{"", "plain", "a\"b\\c\n\t\r\x01\x1f", "ünïcödé 😀 \u2028", "</script>&"} {
 		for _, flags := range []struct{ replay, continuation bool }{{}, {true, false}, {false, true}, {true, true}} {
+			client := map[bool]string{true: `k"1`}[flags.replay]
 			e := chat.TextDelta{ID: "t1", Delta: delta}
 			body, err := chat.EncodeEvent(e)
 			if err != nil {
 				t.Fatal(err)
 			}
-			frame := AppendChunk(nil, Chunk{ID: `q"1`, Body: body, Seq: 12, Replay: flags.replay, Continuation: flags.continuation})
-			want := ChatResponse{ID: `q"1`, Body: string(body), Seq: new(12), Replay: flags.replay, Continuation: flags.continuation}
+			frame := AppendChunk(nil, Chunk{ID: `q"1`, Body: body, Seq: 12, Client: client, Replay: flags.replay, Continuation: flags.continuation})
+			want := ChatResponse{ID: `q"1`, Body: string(body), Seq: new(12), Client: client, Replay: flags.replay, Continuation: flags.continuation}
 			got, err := Decode(frame)
 			if err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("Decode(%s) = %#v, %v, want %#v", frame, got, err, want)
@@ -194,6 +196,14 @@ func TestChunkFramesAreWhatTheStructEncodes(t *testing.T) {
 				t.Errorf("Event of %s = %#v, %v, want %#v", body, back, err, e)
 			}
 		}
+	}
+}
+
+func TestAChunkFrameCostsNoAllocation(t *testing.T) {
+	dst := make([]byte, 0, 1<<10)
+	c := Chunk{ID: "q1", Body: []byte(`{"type":"text-delta","id":"t1","delta":"word"}`), Seq: 12, Client: "0b0f6b54-5c6c-4f2b-9f3f-1d0a4d2e8c11"}
+	if n := testing.AllocsPerRun(100, func() { AppendChunk(dst, c) }); n != 0 {
+		t.Errorf("AppendChunk allocates %v times", n)
 	}
 }
 
