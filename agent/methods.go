@@ -62,7 +62,7 @@ func method1[A any](do func(*CoderAgent, context.Context, A) (any, error)) func(
 }
 
 func arg[A any](args []json.RawMessage, i int) (v A, err error) {
-	if i >= len(args) {
+	if i >= len(args) || string(args[i]) == "null" { // null would be read as false, or as an empty text
 		return v, fmt.Errorf("argument %d is missing", i+1)
 	}
 	if err := json.Unmarshal(args[i], &v); err != nil {
