@@ -344,10 +344,14 @@ func (h *Host) count(n int) {
 }
 
 func turnOf(r store.Turn) Turn {
-	return Turn{
+	t := Turn{
 		ID: r.ID, Continuation: r.Continuation, Client: r.Client, MessageIDs: r.MessageIDs,
 		Reason: r.Reason, Error: r.Error,
 	}
+	if t.Client == "" {
+		t.MessageIDs = nil
+	}
+	return t
 }
 
 // SetState changes the part of the state document that clients own, the title. When another key differs it is a

@@ -12,7 +12,7 @@ type Turn struct {
 	ID           string            `json:"id"` // the request id, or for a continuation one that the agent made
 	Continuation bool              `json:"continuation,omitempty"`
 	Client       string            `json:"client,omitempty"`     // the connection that asked for it, or decided
-	MessageIDs   []string          `json:"messageIds,omitempty"` // the trailing run of user messages of the request
+	MessageIDs   []string          `json:"messageIds,omitempty"` // the trailing run of user messages of the request; of a client's only
 	Reason       chat.FinishReason `json:"reason,omitempty"`     // once it has finished
 	Error        string            `json:"error,omitempty"`
 	Hint         string            `json:"hint,omitempty"` // what the user can do about it; of a turn that stands still

@@ -56,6 +56,7 @@ type scene struct {
 	*house
 	asked       map[string]bool // request ids of the recording
 	clientTools bool            // requests declare them
+	skip        string          // meanings that begin so do not count
 	release     string          // what happens when the held reply may go on, such as "B got complete"
 	gate        chan struct{}
 	once        sync.Once
@@ -83,6 +84,14 @@ func (s *scene) happened(what string) {
 
 // meaning tells what a frame means whoever made it; "" for one that does not count.
 func (s *scene) meaning(data []byte) string {
+	m := s.told(data)
+	if s.skip != "" && strings.HasPrefix(m, s.skip) {
+		return ""
+	}
+	return m
+}
+
+func (s *scene) told(data []byte) string {
 	f, err := wire.Decode(data)
 	if err != nil {
 		return "" // the server made it: other tests decode everything
@@ -261,6 +270,13 @@ func (s *scene) play(l line) {
 		if a != nil {
 			a.want = add(a.want, s.meaning(l.Frame))
 		}
+	case "server":
+		s.waitAll()
+		user := chat.Message{ID: "srv", Role: chat.User, Parts: []chat.Part{chat.Text{Text: "say hello"}}}
+		err := agenttest.Agent(s.t, s.host, l.Conn).Prompt(s.t.Context(), agent.Prompt{ID: "own", Messages: []chat.Message{user}})
+		if err != nil {
+			s.t.Fatal(err)
+		}
 	case "c2s":
 		s.wait(l.Conn, a)
 		if err := a.ws.Write(s.t.Context(), websocket.MessageText, s.text(a, l.Frame)); err != nil {
@@ -272,6 +288,7 @@ func (s *scene) play(l line) {
 		if a != nil {
 			s.wait(l.Conn, a)
 			_ = a.ws.CloseNow()
+			s.happened(l.Conn + " gone")
 		}
 	case "http":
 		s.messages(l)
@@ -318,6 +335,16 @@ func stored(lines []line) {
 	}
 }
 
+// think streams what the model thinks aloud and then what it says.
+func think(thought, said string) agenttest.Reply {
+	return func(ctx context.Context, req chat.Request, yield func(chat.Event) bool) error {
+		if !yield(chat.ReasoningDelta{Delta: thought}) {
+			return nil
+		}
+		return agenttest.Say(said)(ctx, req, yield)
+	}
+}
+
 // oneByOne makes calls of which each is complete before the next begins.
 func oneByOne(uses ...agenttest.Use) agenttest.Reply {
 	return func(ctx context.Context, req chat.Request, yield func(chat.Event) bool) error {
@@ -344,6 +371,11 @@ func TestRecordedConversations(t *testing.T) {
 		effect := permission.Reads
 		if name == "run_shell" {
 			effect = permission.Runs
+		}
+		if name == "bad_tool" {
+			return agent.NewTool(name, effect, "A tool.", func(context.Context, args) (agent.Result, error) {
+				return agent.Result{}, errors.New("it is bad")
+			})
 		}
 		return agent.NewTool(name, effect, "A tool.", gatedRun[args])
 	}
@@ -376,6 +408,31 @@ func TestRecordedConversations(t *testing.T) {
 		}},
 		{"connect", "", nil},
 		{"malformed", "", nil},
+		{"malformed_null", "", nil},
+		{"malformed_nomessages", "", nil},
+		{"dup_pk", "", nil},
+		{"rpc", "", nil},
+		{"subagent", "", func(chan struct{}) []agenttest.Reply { return []agenttest.Reply{agenttest.Say("hello ", "world")} }},
+		{"server_initiated", "", func(chan struct{}) []agenttest.Reply { return []agenttest.Reply{agenttest.Say("hello ", "world")} }},
+		{"readonly", "", func(chan struct{}) []agenttest.Reply { return []agenttest.Reply{agenttest.Say("hello ", "world")} }},
+		{"noprotocol", "", func(chan struct{}) []agenttest.Reply { return []agenttest.Reply{agenttest.Say("hello ", "world")} }},
+		{"chat_file_input", "", func(chan struct{}) []agenttest.Reply { return []agenttest.Reply{agenttest.Say("hello ", "world")} }},
+		{"chat_reasoning", "", func(chan struct{}) []agenttest.Reply { return []agenttest.Reply{think("let me think", "thought done")} }},
+		{"chat_clear", "never", func(gate chan struct{}) []agenttest.Reply {
+			return []agenttest.Reply{agenttest.Say("hello ", "world"), hold(gate, agenttest.Say(), "word0 ")}
+		}},
+		{"chat_errors", "", func(chan struct{}) []agenttest.Reply {
+			return []agenttest.Reply{
+				agenttest.Fail(errors.New("broken"), "partial "),
+				use("call_29", "bad_tool", map[string]int{"x": 1}), agenttest.Say("after"),
+				use("call_31", "read_file", map[string]int{"path": 7}), agenttest.Say("bad input seen"),
+				use("call_33", "nope", map[string]int{"path": 7}), agenttest.Say("unknown seen"),
+			}
+		}},
+		{"disconnect_no_resume", "A gone", func(gate chan struct{}) []agenttest.Reply {
+			return []agenttest.Reply{hold(gate, agenttest.Say("word1 "), "word0 ")}
+		}},
+		{"connect_basepath_subpath", "", nil},
 		{"ping", "", nil},
 		{"chat_text", "", func(chan struct{}) []agenttest.Reply {
 			return []agenttest.Reply{agenttest.Say("hello ", "world"), agenttest.Say("hello ", "world")}
@@ -424,11 +481,15 @@ func TestRecordedConversations(t *testing.T) {
 			if tt.replies != nil {
 				replies = tt.replies(s.gate)
 			}
-			opts := agenttest.Options(t, agenttest.NewModel(replies...), tool("read_file"), tool("run_shell"))
+			opts := agenttest.Options(t, agenttest.NewModel(replies...), tool("read_file"), tool("run_shell"), tool("bad_tool"))
 			opts.Mode = permission.ModeAsk
 			s.house = serve(t, opts, nil)
 			lines := recording(t, tt.name)
 			stored(lines)
+			if differ := differences[tt.name]; differ != nil {
+				lines = differ(lines)
+			}
+			s.skip = skipped[tt.name]
 			for _, l := range lines {
 				if f, err := wire.Decode(l.Frame); l.Dir == "c2s" && err == nil { // some are garbage on purpose
 					if r, ok := f.(wire.ChatRequest); ok {
