@@ -269,7 +269,10 @@ func (w *writer) write(events []chat.Event) []chat.Event {
 		case chat.Answered:
 			w.answered = true
 			out = append(w.open(out, 0), e)
-		default: // ToolInputDelta, Retrying
+		case chat.SourceURL:
+			e.ID = newID("source")
+			out = append(out, e)
+		default: // ToolInputDelta, Retrying, FileMade
 			out = append(out, e)
 		}
 		if _, retrying := e.(chat.Retrying); !retrying {

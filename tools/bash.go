@@ -75,7 +75,9 @@ func bash(ctx context.Context, s session, a bashArgs) (agent.Result, error) {
 		Open: func() (*os.File, error) { return scratchFile(context.WithoutCancel(ctx), s, "bash") },
 	}
 	limit := time.Duration(seconds(a.TimeoutS)) * time.Second
-	done, err := sandbox.Run(ctx, sandbox.Command{Argv: argv, Dir: dir, Env: commandEnv(environ), Stdout: &out, Timeout: limit})
+	shown := newLive(ctx, s, &out)
+	done, err := sandbox.Run(ctx, sandbox.Command{Argv: argv, Dir: dir, Env: commandEnv(environ), Stdout: shown, Timeout: limit})
+	shown.close()
 	if err != nil {
 		out.Discard()
 		if ctx.Err() != nil {

@@ -29,6 +29,7 @@ type session interface {
 	Environ(ctx context.Context) ([]string, error)
 	Seen(ctx context.Context, path string) (hash string, ok bool, err error)
 	ScratchDir(ctx context.Context) (string, error)
+	Progress(ctx context.Context, text string) error
 }
 
 // tool is agent.NewTool for a function that is handed its session, with a schema that says no more than models need.

@@ -35,6 +35,7 @@ func newSession(t testing.TB) *fakeSession {
 func (s *fakeSession) Workdir(context.Context) (string, error)    { return s.dir, nil }
 func (s *fakeSession) Environ(context.Context) ([]string, error)  { return s.environ, nil }
 func (s *fakeSession) ScratchDir(context.Context) (string, error) { return s.scratch, nil }
+func (s *fakeSession) Progress(context.Context, string) error     { return nil }
 
 func (s *fakeSession) Seen(_ context.Context, path string) (string, bool, error) {
 	hash, ok := s.seen[path]

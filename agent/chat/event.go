@@ -3,6 +3,7 @@ package chat
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -14,7 +15,8 @@ type Event interface{ event() }
 type (
 	// TurnStarted begins a turn's stream. MessageID is empty when the turn continues the last assistant message.
 	TurnStarted struct {
-		MessageID string `json:"messageId,omitempty"`
+		MessageID string          `json:"messageId,omitempty"`
+		Metadata  json.RawMessage `json:"messageMetadata,omitempty"`
 	}
 	// StepStarted begins one model response.
 	StepStarted struct{}
@@ -234,10 +236,14 @@ var kinds = map[string]func([]byte) (Event, error){
 	"tool-input-available":  decode[ToolCalled],
 	"tool-input-error":      decode[ToolInputFailed],
 	"tool-approval-request": decode[ApprovalAsked],
-	"tool-output-available": decode[ToolFinished],
+	"tool-output-available": decodeOutput,
 	"tool-output-error":     decode[ToolFailed],
 	steeringPart:            decode[Steered],
 	"finish-step":           decode[StepFinished],
+	"source-url":            decode[SourceURL],
+	"source-document":       decode[SourceDocument],
+	"file":                  decode[FileMade],
+	"message-metadata":      decode[Described],
 	"coder-answered":        decode[Answered],
 	"coder-interrupted":     decode[Interrupted],
 	"coder-retrying":        decode[Retrying],
@@ -257,7 +263,7 @@ func decode[E Event](data []byte) (Event, error) {
 
 // Type returns the event's name in the JSON.
 func Type(e Event) string {
-	switch e.(type) {
+	switch e := e.(type) {
 	case TurnStarted:
 		return "start"
 	case StepStarted:
@@ -284,7 +290,7 @@ func Type(e Event) string {
 		return "tool-input-error"
 	case ApprovalAsked:
 		return "tool-approval-request"
-	case ToolFinished:
+	case ToolFinished, ToolProgress:
 		return "tool-output-available"
 	case ToolFailed:
 		return "tool-output-error"
@@ -292,6 +298,16 @@ func Type(e Event) string {
 		return steeringPart
 	case StepFinished:
 		return "finish-step"
+	case SourceURL:
+		return "source-url"
+	case SourceDocument:
+		return "source-document"
+	case FileMade:
+		return "file"
+	case DataSent:
+		return dataPrefix + e.Name
+	case Described:
+		return "message-metadata"
 	case Answered:
 		return "coder-answered"
 	case Interrupted:
@@ -350,6 +366,9 @@ func DecodeEvent(data []byte) (Event, error) {
 		return nil, fmt.Errorf("chat: decoding an event: %w", err)
 	}
 	read, ok := kinds[head.Type]
+	if !ok && strings.HasPrefix(head.Type, dataPrefix) {
+		return decodeData(data)
+	}
 	if !ok {
 		return nil, &UnknownEventError{Type: head.Type}
 	}

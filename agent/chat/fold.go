@@ -57,6 +57,7 @@ func (t *Transcript) fold(e Event) {
 		t.finish()
 	default:
 		t.applyTool(e)
+		t.applyExtra(e)
 	}
 }
 
@@ -70,6 +71,9 @@ func (t *Transcript) start(e TurnStarted) {
 		t.tail, t.live, t.owned = Message{ID: e.MessageID, Role: Assistant}, true, false
 	}
 	t.open, t.parts, t.turns = true, nil, len(t.last().Steps)
+	if e.Metadata != nil {
+		t.describe(e.Metadata)
+	}
 }
 
 func (t *Transcript) openPart(key string, p Part) {
@@ -173,13 +177,13 @@ func (t *Transcript) applyTool(e Event) {
 	case ToolFinished:
 		t.update(e.ToolCallID, func(c *ToolCall) {
 			if !c.Finished() {
-				c.State, c.Output, c.Started = OutputAvailable, &e.Output, false
+				c.State, c.Output, c.Progress, c.Started = OutputAvailable, &e.Output, nil, false
 			}
 		})
 	case ToolFailed:
 		t.update(e.ToolCallID, func(c *ToolCall) {
 			if !c.Finished() {
-				c.State, c.Error, c.Started = OutputError, e.ErrorText, false
+				c.State, c.Error, c.Progress, c.Started = OutputError, e.ErrorText, nil, false
 			}
 		})
 	}

@@ -101,8 +101,8 @@ func (u Usage) Add(v Usage) Usage {
 	}
 }
 
-// A Part is a typed piece of a message: Text, Reasoning, StepStart, ToolCall, File, Steering or Unknown. Parts are
-// values: to change one, replace it in the slice.
+// A Part is a typed piece of a message: Text, Reasoning, StepStart, ToolCall, File, SourceURL, SourceDocument, Data,
+// Steering or Unknown. Parts are values: to change one, replace it in the slice.
 type Part interface{ part() }
 
 // PartState says whether a text or reasoning part is complete. User text has none.
@@ -167,6 +167,9 @@ type ToolCall struct {
 	Output   *Output         // with OutputAvailable
 	Error    string          // with OutputError; written for the model
 	Approval *Approval       // once one was asked for
+
+	// Progress is what the running call has put out so far; nil when it has not said.
+	Progress *Output
 
 	// Started says that the tool may have acted although there is no result: a durable fact of the open turn that the
 	// public JSON does not carry.

@@ -19,7 +19,8 @@ type toolJSON struct {
 	Error    string          `json:"errorText,omitempty"`
 	Approval *Approval       `json:"approval,omitempty"`
 
-	// Preliminary is false with an output that came from a client, as in the Agents SDK, and absent with any other.
+	// Preliminary is true with what a running call has put out so far, false with an output that came from a client, as in
+	// the Agents SDK, and absent with any other.
 	Preliminary *bool `json:"preliminary,omitempty"`
 }
 
@@ -75,17 +76,33 @@ func marshalPart(p Part) (json.RawMessage, error) {
 		if p.State == InputStreaming {
 			out.Input = nil // partial JSON is not JSON
 		}
-		if p.Output != nil {
-			raw, err := marshal(p.Output)
+		output := p.Output
+		if p.Progress != nil && !p.Finished() {
+			output, out.State, out.Preliminary = p.Progress, OutputAvailable, new(true)
+		}
+		if output != nil {
+			raw, err := marshal(output)
 			if err != nil {
 				return nil, err
 			}
 			out.Output = raw
-			if p.Output.Raw != nil {
+			if output.Raw != nil {
 				out.Preliminary = new(false)
 			}
 		}
 		return marshal(out)
+	case SourceURL:
+		return marshal(struct {
+			Type string `json:"type"`
+			SourceURL
+		}{"source-url", p})
+	case SourceDocument:
+		return marshal(struct {
+			Type string `json:"type"`
+			SourceDocument
+		}{"source-document", p})
+	case Data:
+		return marshal(dataJSON{Type: dataPrefix + p.Name, ID: p.ID, Data: p.Data})
 	case Unknown:
 		return p.Raw, nil
 	}
@@ -120,6 +137,9 @@ func unmarshalPart(raw json.RawMessage) (Part, error) {
 	case head.Type == "dynamic-tool", strings.HasPrefix(head.Type, "tool-"):
 		return unmarshalTool(raw)
 	}
+	if p, ok := unmarshalExtra(head.Type, raw); ok {
+		return p, nil
+	}
 	return Unknown{Raw: bytes.Clone(raw)}, nil
 }
 
@@ -141,6 +161,9 @@ func unmarshalTool(raw json.RawMessage) (Part, error) {
 		if err := json.Unmarshal(in.Output, p.Output); err != nil {
 			return nil, err
 		}
+	}
+	if in.Preliminary != nil && *in.Preliminary {
+		p.State, p.Output, p.Progress, p.Started = InputAvailable, nil, p.Output, true
 	}
 	return p, nil
 }

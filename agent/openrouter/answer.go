@@ -24,6 +24,10 @@ type answer struct {
 	details   details
 	finish    string
 	usage     chat.Usage
+
+	cited    map[string]bool // pages, by URL
+	images   int
+	pictured bool // a picture was kept
 }
 
 func newAnswer(s *stream) *answer {
@@ -55,6 +59,9 @@ func (a *answer) take(raw []byte) error {
 	}
 	a.details.add(p)
 	if p.text != "" && !a.say(p.text) {
+		return errStopped
+	}
+	if !a.media(p) {
 		return errStopped
 	}
 	for _, call := range p.calls {
@@ -101,7 +108,7 @@ func (a *answer) end(err error) error {
 	switch {
 	case a.finish == "error":
 		return a.client.failure(truncated, "the provider ended the answer with an error and did not say which")
-	case !a.text && !a.reasoning && len(a.details.blocks) == 0 && a.calls.none():
+	case !a.text && !a.reasoning && !a.pictured && len(a.details.blocks) == 0 && a.calls.none():
 		switch reason(a.finish) {
 		case chat.ModelLength, chat.ModelFiltered:
 		default:

@@ -39,6 +39,8 @@ type delta struct {
 	ReasoningContent string          `json:"reasoning_content"` // DeepSeek, Z.AI, xAI, llama.cpp
 	Details          json.RawMessage `json:"reasoning_details"`
 	ToolCalls        []callDelta     `json:"tool_calls"`
+	Annotations      json.RawMessage `json:"annotations"`
+	Images           json.RawMessage `json:"images"`
 }
 
 type callDelta struct {
@@ -99,6 +101,8 @@ type piece struct {
 	detailed            bool // reasoning_details came, even if empty
 	more                bool // the reasoning is also the next fragment of the last detail
 	calls               []callPiece
+	sources             []source
+	images              []string // URLs
 	finish              string
 	usage               *chat.Usage
 	err                 json.RawMessage // nil unless the event is an error
@@ -159,6 +163,7 @@ func present(raw json.RawMessage) json.RawMessage {
 func (p *piece) add(d *delta) {
 	p.text += d.Refusal
 	p.content(d.Content)
+	p.media(d)
 	details := present(d.Details)
 	if len(d.Details) > 0 && string(d.Details) != "null" {
 		p.detailed = true

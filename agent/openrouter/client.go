@@ -174,6 +174,7 @@ func (s *stream) run(ctx context.Context) error {
 		if !errors.As(err, &e) {
 			return err
 		}
+		e.attached = attached(s.req.Messages)
 		next, wait := s.mend(e), time.Duration(0)
 		if next == "" {
 			var again bool

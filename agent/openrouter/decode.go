@@ -133,7 +133,7 @@ func (p piece) with(f field, text string) piece {
 
 // plain says which one delta the piece holds, or noField when it holds more or something that happens once.
 func (p piece) plain() field {
-	if p.finish != "" || p.usage != nil || p.err != nil {
+	if p.finish != "" || p.usage != nil || p.err != nil || len(p.sources) > 0 || len(p.images) > 0 {
 		return noField
 	}
 	switch {

@@ -29,6 +29,7 @@ type Error struct {
 	availability *bool  // OpenRouter's own word on whether to try again
 	host         string // of the server
 	openrouter   bool
+	attached     string // what the request had attached: "picture", "file" or ""
 	excluded     string // why no endpoint is left, and what else there is, as OpenRouter's 404 tells
 	cause        error
 }
@@ -141,6 +142,8 @@ func (e *Error) Hint() string {
 		return "check that the base URL is that of an OpenAI-compatible API, such as " + DefaultBaseURL
 	case e.TooLong():
 		return "the conversation is too long for this model; compact it, or choose a model with a larger context window"
+	case e.refusesMedia():
+		return "a " + e.attached + " is attached to the conversation, which this model may not take: choose one that does, or begin another session without it"
 	case e.daily():
 		return "the free requests of this day are used up; add credits at https://openrouter.ai/credits or choose another model"
 	}

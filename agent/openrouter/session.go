@@ -204,6 +204,9 @@ func (v *conversation) add(u unit) error {
 			details = replayed(u.step, v.model, v.seen, func(id string) { v.seen[id] = len(v.units) })
 		}
 		list = stepMessages(u.parts, u.step, details)
+		if v.plain {
+			dropPictures(list)
+		}
 	} else {
 		list = userMessages(u.role, u.parts)
 	}

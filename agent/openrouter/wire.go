@@ -17,6 +17,7 @@ type message struct {
 	ReasoningDetails json.RawMessage `json:"reasoning_details,omitempty"`
 	ToolCalls        []toolCall      `json:"tool_calls,omitempty"`
 	ToolCallID       string          `json:"tool_call_id,omitempty"`
+	Images           []part          `json:"images,omitempty"` // of an answer
 }
 
 type toolCall struct {
@@ -64,6 +65,7 @@ type toolFunction struct {
 const (
 	noResult       = "(there is no result: the call was not run to its end)"
 	interruptNote  = "[I interrupted your answer here.]"
+	madePicture    = "[a picture]"
 	noParameters   = `{"type":"object","properties":{}}`
 	emptyArguments = "{}"
 )
@@ -148,9 +150,11 @@ func stepMessages(parts []chat.Part, step chat.Step, details json.RawMessage) []
 // answeredMessages gives the answer and one tool message for each of its calls, as providers insist. An answer of
 // nothing but reasoning is left out: most refuse one without content.
 func answeredMessages(parts []chat.Part, details json.RawMessage) []message {
-	answer := message{Role: "assistant", ReasoningDetails: details}
+	answer := message{Role: "assistant", ReasoningDetails: details, Images: pictures(parts)}
 	if text := stepText(parts); text != "" {
 		answer.Content = text
+	} else if len(answer.Images) > 0 {
+		answer.Content = madePicture
 	}
 	out := []message{answer}
 	for _, p := range parts {

@@ -102,7 +102,7 @@ func TestMessagesComeBackInOrderWithTheirSteps(t *testing.T) {
 	answer := reply("a1")
 	odd := chat.Message{
 		ID: "x", Role: chat.User, Metadata: []byte(`{"k":[1,"<&>"]}`),
-		Parts: []chat.Part{chat.Unknown{Raw: []byte(`{"type":"data-new","data":{"z":1}}`)}},
+		Parts: []chat.Part{chat.Unknown{Raw: []byte(`{"type":"new-kind","data":{"z":1}}`)}},
 	}
 	write(t, s, Fast, func(tx *Tx) error {
 		return errors.Join(tx.PutMessage("a", 1, user("draft", "x")), tx.PutMessage("a", 0, user("u1", "a < b && c\x00\n")),

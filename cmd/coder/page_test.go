@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"os"
 	"strings"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 )
 
 // pageCmd plays a page that speaks the Agents protocol: page SESSION FILE. A line of the file that begins with > is a
-// frame to send; one that begins with < is waited for: a frame that holds each of its words.
+// frame to send; one that begins with < is waited for: a frame that holds each of its words. ! makes a file.
 func pageCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: page SESSION FILE")
@@ -33,6 +34,8 @@ func pageCmd(ts *testscript.TestScript, neg bool, args []string) {
 		switch deed {
 		case ">":
 			ts.Check(conn.Write(ctx, websocket.MessageText, []byte(rest)))
+		case "!":
+			ts.Check(os.WriteFile(ts.MkAbs(rest), nil, 0o600))
 		case "<":
 			if err := frameWith(ctx, conn, strings.Fields(rest)); err != nil {
 				ts.Fatalf("waiting for %s: %v", rest, err)

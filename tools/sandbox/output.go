@@ -98,6 +98,15 @@ func (o *Output) keep(p []byte) {
 	o.fileErr = err
 }
 
+// End returns the end of the output so far, at most n bytes. What is cut off ends with a line if there is one.
+func (o *Output) End(n int) string {
+	if len(o.tail) <= n {
+		return string(o.tail)
+	}
+	tail := o.tail[len(o.tail)-n:]
+	return string(lastLines(tail, len(tail)+1))
+}
+
 // Finish ends the output and returns what is kept of it.
 func (o *Output) Finish() Excerpt {
 	o.clean.flush()

@@ -153,6 +153,9 @@ type wireDelta struct {
 	Reasoning string          `json:"reasoning,omitempty"`
 	Details   json.RawMessage `json:"reasoning_details,omitempty"`
 	Calls     []wireCall      `json:"tool_calls,omitempty"`
+
+	Annotations json.RawMessage `json:"annotations,omitempty"`
+	Images      json.RawMessage `json:"images,omitempty"`
 }
 
 type wireCall struct {
@@ -200,6 +203,13 @@ func (p *player) chunks() [][]byte {
 	if len(p.resp.Details) > 0 {
 		add(wireDelta{Details: p.resp.Details})
 	}
+	if len(p.resp.Sources) > 0 {
+		var list []map[string]any
+		for _, s := range p.resp.Sources {
+			list = append(list, map[string]any{"type": "url_citation", "url_citation": s})
+		}
+		add(wireDelta{Annotations: encode(list)})
+	}
 	text := p.resp.Text
 	if p.resp.Fault == "huge" {
 		text += strings.Repeat("0123456789abcdef", 1<<16)
@@ -208,6 +218,9 @@ func (p *player) chunks() [][]byte {
 		for _, piece := range cut(text, p.resp.Chunk) {
 			add(wireDelta{Content: &piece})
 		}
+	}
+	for _, link := range p.resp.Images {
+		add(wireDelta{Images: encode([]map[string]any{{"type": "image_url", "image_url": map[string]string{"url": link}}})})
 	}
 	for i, call := range p.resp.Calls {
 		for _, fragment := range p.fragments(i, call) {

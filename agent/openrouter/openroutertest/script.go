@@ -37,6 +37,8 @@ type Response struct {
 	Reasoning string          `json:"reasoning,omitempty"` // comes first, with reasoning_details of type reasoning.text
 	Details   json.RawMessage `json:"details,omitempty"`   // further reasoning_details, a list, in one chunk after it
 	Text      string          `json:"text,omitempty"`
+	Sources   []Source        `json:"sources,omitempty"` // cited pages: annotations in one chunk before the text
+	Images    []string        `json:"images,omitempty"`  // URLs of pictures, each in a chunk behind the text
 	Calls     []Call          `json:"calls,omitempty"`
 	Finish    string          `json:"finish,omitempty"`   // "" is tool_calls with calls, else stop; "none" sends none
 	Model     string          `json:"model,omitempty"`    // that served; "" is the one asked for
@@ -58,6 +60,12 @@ type Response struct {
 	Body []byte `json:"-"` // sent as it is instead of all of the above, as an event stream; for recordings
 	Cuts []int  `json:"-"` // offsets in Body behind which it is flushed
 	Gate *Gate  `json:"-"` // holds the answer
+}
+
+// A Source is a page that an answer cites.
+type Source struct {
+	URL   string `json:"url"`
+	Title string `json:"title,omitempty"`
 }
 
 // A Call is a tool call of an answer. ID "" makes one.

@@ -43,6 +43,8 @@ func (p *progress) event(e chat.Event, calls map[string]*call, withText bool) {
 		}
 	case chat.ToolStarted:
 		p.note("> %s", title(calls[e.ToolCallID].name, e.Summary))
+	case chat.ToolProgress:
+		p.soFar(e.Output.Text)
 	case chat.ToolFinished:
 		p.results(e.Output.Text)
 	case chat.ToolFailed:
@@ -119,6 +121,14 @@ func (p *progress) breakLine() {
 func (p *progress) note(format string, args ...any) {
 	p.breakLine()
 	fmt.Fprintf(p.Err, format+"\n", args...)
+}
+
+// soFar shows the last line of a running command, if results are to be shown at all.
+func (p *progress) soFar(text string) {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	if last := Line(lines[len(lines)-1], summaryWidth); p.ResultLines > 0 && last != "" {
+		p.note("    … %s", last)
+	}
 }
 
 // results shows the beginning of a tool's result.
