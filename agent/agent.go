@@ -106,12 +106,12 @@ func (a *CoderAgent) loop(ctx context.Context) {
 	defer idle.Stop()
 	closing := ctx.Done()
 	for {
-		if closing == nil && s.turn == nil || s.gone != nil {
+		if s.turn == nil && (closing == nil || s.gone != nil) {
 			break
 		}
 		select {
 		case c := <-a.mailbox:
-			c.reply <- c.run(s)
+			a.serve(s, c)
 			idle.Reset(a.host.opts.IdleAfter)
 		case <-closing:
 			closing, s.closing = nil, true // from here on only the running turn has something to say

@@ -27,7 +27,7 @@ func (t *turn) ask(ctx context.Context, cut bool) error {
 	in := newIntake()
 	var producer sync.WaitGroup
 	ctx, stop := context.WithCancel(ctx)
-	producer.Go(func() { in.fill(t.agent.host.opts.Model.Stream(ctx, req)) })
+	producer.Go(func() { in.read(ctx, t, req) })
 	defer producer.Wait()
 	defer stop()
 
@@ -153,9 +153,20 @@ func newIntake() *intake {
 	return &intake{ready: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
-// fill reads the stream to its end.
+// read reads the model's answer to its end. A model that panics has failed.
+func (in *intake) read(ctx context.Context, t *turn, req chat.Request) {
+	defer func() {
+		if v := recover(); v != nil {
+			err := t.agent.broken("reading the model's answer", v)
+			in.fill(func(yield func(chat.Event, error) bool) { yield(nil, err) })
+		}
+		close(in.ended)
+	}()
+	in.fill(t.agent.host.opts.Model.Stream(ctx, req))
+}
+
+// fill reads a stream to its end.
 func (in *intake) fill(stream func(yield func(chat.Event, error) bool)) {
-	defer close(in.ended)
 	for e, err := range stream {
 		in.mu.Lock()
 		if err != nil {

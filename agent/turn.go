@@ -51,7 +51,7 @@ func (s *state) launch(t *turn) {
 // round works until nothing is owed and settles the turn. It reports whether the turn has ended: a prompt that steers
 // the turn at its very end makes it go on.
 func (t *turn) round() (ended bool) {
-	reason, err := t.run(t.ctx)
+	reason, err := t.guarded(t.ctx)
 	err = errors.Join(err, t.agent.do(context.WithoutCancel(t.ctx), func(s *state) error {
 		ended = s.settle(t, reason, err)
 		return nil

@@ -18,7 +18,9 @@ func TestAnswersCiteAndShow(t *testing.T) {
 		Sources: []openroutertest.Source{
 			{URL: "https://example.com/a", Title: "A"},
 			{URL: "https://example.com/a", Title: "A again"},
-			{URL: "javascript:alert(1)"}, {URL: "file:///etc/passwd"}, {URL: "https://" + strings.Repeat("x", 3<<10)},
+			{URL: "javascript:alert(1)"},
+			{URL: "file:///etc/passwd"},
+			{URL: "https://" + strings.Repeat("x", 3<<10)},
 			{URL: "http://example.com/b"},
 		},
 		Images: []string{pixel, "data:text/html;base64,PGI+", "data:image/png;base64," + strings.Repeat("A", 9<<20)},
