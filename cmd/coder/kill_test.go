@@ -382,7 +382,7 @@ func (k *kill) checkReplays(stored json.RawMessage) {
 	script := chat.NewTranscript(nil)
 	for _, turn := range k.turns {
 		for _, c := range script.Waiting() { // a decision on a finished turn is no event of a turn
-			script.Apply(chat.Decided{ToolCallID: c.ID, Approved: true})
+			script.Apply(chat.Decided{ToolCallID: c.ID, Approved: true, By: "tester"})
 		}
 		ack := fmt.Sprintf(`{"type":"cf_agent_stream_resume_ack","id":%q}`, turn)
 		if err := conn.Write(ctx, websocket.MessageText, []byte(ack)); err != nil {

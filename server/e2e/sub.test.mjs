@@ -20,8 +20,8 @@ check(27, 'sub.identity', async () => {
 })
 
 check(27, 'sub.name-is-decoded', async () => {
-  const client = await child(await world.session('ask'), 'child%20one')
-  assert.equal((await client.tap.frame('cf_agent_identity')).name, 'child one', 'the name is decoded')
+  const client = await child(await world.session('ask'), 'child%2Done')
+  assert.equal((await client.tap.frame('cf_agent_identity')).name, 'child-one', 'the name is decoded')
 })
 
 check(27, 'sub.nested', async () => {
