@@ -14,7 +14,9 @@ import (
 
 // TestAPanicIsTheErrorOfItsTurn: the client is told, and the host and the session live on.
 func TestAPanicIsTheErrorOfItsTurn(t *testing.T) {
-	broken := func(context.Context, chat.Request, func(chat.Event) bool) error { panic("the model's client is broken") }
+	broken := func(context.Context, chat.Request, func(chat.Event) bool) error {
+		panic("the model's client is broken")
+	}
 	h := simple(t, broken, agenttest.Say("well again"))
 	p := h.join("s?_pk=a")
 	p.ask("q1", "hello")

@@ -32,26 +32,31 @@ func TestARunningCommandShowsTheEndOfItsOutput(t *testing.T) {
 		}
 		say("one\n")
 		time.Sleep(progressEvery / 2)
+		synctest.Wait()
 		say("two\n")
 		if len(s.texts) != 0 {
 			t.Errorf("shown at once: %q", s.texts)
 		}
 		time.Sleep(progressEvery)
+		synctest.Wait()
 		if got := fmt.Sprintf("%q", s.texts); got != `["one\ntwo\n"]` {
 			t.Errorf("shown is %s", got)
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if len(s.texts) != 1 {
 			t.Errorf("a silent command was shown again: %q", s.texts)
 		}
 		say(strings.Repeat("x", 10_000) + "\nlast\n")
 		time.Sleep(2 * time.Second)
+		synctest.Wait()
 		if got := s.texts[1]; len(got) > progressBytes || !strings.HasSuffix(got, "last\n") {
 			t.Errorf("of a long output %d bytes are shown", len(got))
 		}
 		say("more\n")
 		l.close()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if len(s.texts) != 2 {
 			t.Errorf("shown after the end: %q", s.texts[2:])
 		}
@@ -70,6 +75,7 @@ func TestALongCommandShowsSeldom(t *testing.T) {
 			time.Sleep(50 * time.Millisecond)
 		}
 		l.close()
+		synctest.Wait()
 		if n := len(s.texts); n < 100 || n > 250 {
 			t.Errorf("ten minutes were shown %d times", n)
 		}
