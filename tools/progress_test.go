@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,12 +14,23 @@ import (
 
 type shown struct {
 	session
-	texts []string
+	mu   sync.Mutex
+	list []string
 }
 
 func (s *shown) Progress(_ context.Context, text string) error {
-	s.texts = append(s.texts, text)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list = append(s.list, text)
 	return nil
+}
+
+// texts are what was shown by now.
+func (s *shown) texts() []string {
+	synctest.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.list
 }
 
 func TestARunningCommandShowsTheEndOfItsOutput(t *testing.T) {
@@ -32,33 +44,28 @@ func TestARunningCommandShowsTheEndOfItsOutput(t *testing.T) {
 		}
 		say("one\n")
 		time.Sleep(progressEvery / 2)
-		synctest.Wait()
 		say("two\n")
-		if len(s.texts) != 0 {
-			t.Errorf("shown at once: %q", s.texts)
+		if len(s.texts()) != 0 {
+			t.Errorf("shown at once: %q", s.texts())
 		}
 		time.Sleep(progressEvery)
-		synctest.Wait()
-		if got := fmt.Sprintf("%q", s.texts); got != `["one\ntwo\n"]` {
+		if got := fmt.Sprintf("%q", s.texts()); got != `["one\ntwo\n"]` {
 			t.Errorf("shown is %s", got)
 		}
 		time.Sleep(time.Minute)
-		synctest.Wait()
-		if len(s.texts) != 1 {
-			t.Errorf("a silent command was shown again: %q", s.texts)
+		if len(s.texts()) != 1 {
+			t.Errorf("a silent command was shown again: %q", s.texts())
 		}
 		say(strings.Repeat("x", 10_000) + "\nlast\n")
 		time.Sleep(2 * time.Second)
-		synctest.Wait()
-		if got := s.texts[1]; len(got) > progressBytes || !strings.HasSuffix(got, "last\n") {
+		if got := s.texts()[1]; len(got) > progressBytes || !strings.HasSuffix(got, "last\n") {
 			t.Errorf("of a long output %d bytes are shown", len(got))
 		}
 		say("more\n")
 		l.close()
 		time.Sleep(time.Minute)
-		synctest.Wait()
-		if len(s.texts) != 2 {
-			t.Errorf("shown after the end: %q", s.texts[2:])
+		if len(s.texts()) != 2 {
+			t.Errorf("shown after the end: %q", s.texts()[2:])
 		}
 	})
 }
@@ -75,8 +82,7 @@ func TestALongCommandShowsSeldom(t *testing.T) {
 			time.Sleep(50 * time.Millisecond)
 		}
 		l.close()
-		synctest.Wait()
-		if n := len(s.texts); n < 100 || n > 250 {
+		if n := len(s.texts()); n < 100 || n > 250 {
 			t.Errorf("ten minutes were shown %d times", n)
 		}
 	})
