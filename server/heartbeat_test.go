@@ -218,8 +218,8 @@ func TestADeletedSessionStaysAsleep(t *testing.T) {
 			if err := h.host.Delete(t.Context(), name); err != nil {
 				t.Fatal(err)
 			}
-			if got := p.closed(); got != websocket.StatusGoingAway {
-				t.Errorf("the socket was closed with %d, want %d", got, websocket.StatusGoingAway)
+			if got := p.closed(); got != statusDeleted {
+				t.Errorf("the socket was closed with %d, want %d", got, statusDeleted)
 			}
 			synctest.Wait()
 			return runtime.NumGoroutine()
