@@ -20,7 +20,7 @@ var systemSQL string
 //go:embed migrations/3_schedules.sql
 var schedulesSQL string
 
-//go:embed migrations/5_clients.sql
+//go:embed migrations/4_clients.sql
 var clientsSQL string
 
 // migrations are the scripts in order: script i leads from schema version i to i+1. They are never changed once
