@@ -25,6 +25,7 @@ func CallID(ctx context.Context) string {
 type Caller struct {
 	Connection string // the connection's id
 	Page       bool   // it came with an Origin: a browser page, which may tighten but not loosen
+	ReadOnly   bool   // it may not set state
 }
 
 // WithCaller returns a context for Call, Prompt and the other commands of a connection.

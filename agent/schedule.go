@@ -236,11 +236,6 @@ func (h *Host) CancelSchedule(ctx context.Context, id string) error {
 	return &NoScheduleError{ID: id}
 }
 
-// scheduleMethod is the RPC method. A page may send a prompt, which people see, but not leave one behind that comes when
-// it is gone, in whatever mode the session has by then.
-func (a *CoderAgent) scheduleMethod(ctx context.Context, p Plan) (any, error) {
-	if callerFrom(ctx).Page {
-		return nil, errors.New("a page may not plan prompts: ask the agent to, or use coder schedule add in a terminal")
-	}
-	return a.Schedule(ctx, p)
-}
+// scheduleMethod is the RPC method. The table keeps pages from it: a page may send a prompt, which people see, but not leave
+// one behind that comes when it is gone, in whatever mode the session has by then.
+func (a *CoderAgent) scheduleMethod(ctx context.Context, p Plan) (any, error) { return a.Schedule(ctx, p) }

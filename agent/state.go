@@ -267,11 +267,16 @@ type Pending struct {
 	Reason     string          `json:"reason"` // why it asks
 }
 
-func (s *state) document() []byte {
-	usage, status := s.session.Usage, Status(s.session.Status)
+// usage is what the session has cost so far, the running turn included.
+func (s *state) usage() chat.Usage {
 	if s.turn != nil || s.stalled != nil {
-		usage = usage.Add(s.script.TurnUsage())
+		return s.session.Usage.Add(s.script.TurnUsage())
 	}
+	return s.session.Usage
+}
+
+func (s *state) document() []byte {
+	usage, status := s.usage(), Status(s.session.Status)
 	if s.stalled != nil {
 		status = Idle
 	}

@@ -11,16 +11,13 @@ import (
 	"github.com/coder-agent/coder/server/wire"
 )
 
-// The texts with which the Agents SDK refuses a client's state.
-const (
-	textReadOnly = "Connection is readonly"
-	textRejected = "State update rejected"
-)
+// textRejected is how the Agents SDK refuses a client's state.
+const textRejected = "State update rejected"
 
 // handle serves one frame of the client. Frames are served in their order; only RPC calls run beside the others.
 func (c *connection) handle(f wire.Frame) {
 	// What was received is done, even if the client goes away meanwhile.
-	ctx := agent.WithCaller(c.server.life, agent.Caller{Connection: c.id, Page: c.page})
+	ctx := agent.WithCaller(c.server.life, agent.Caller{Connection: c.id, Page: c.page, ReadOnly: c.readOnly})
 	var err error
 	switch f := f.(type) {
 	case wire.Call:
@@ -123,7 +120,7 @@ func (c *connection) toolResult(ctx context.Context, f wire.ToolResult) error {
 
 func (c *connection) setState(ctx context.Context, f wire.State) {
 	if c.readOnly {
-		c.post(func() { c.send(wire.StateError{Error: textReadOnly}) })
+		c.post(func() { c.send(wire.StateError{Error: agent.ErrReadOnly.Error()}) })
 		return
 	}
 	if err := c.agent.SetState(ctx, f.State); err != nil {
@@ -132,9 +129,10 @@ func (c *connection) setState(ctx context.Context, f wire.State) {
 	}
 }
 
-// call runs an RPC method beside the frames that follow. Its answer comes after the updates it has caused.
+// call runs an RPC method beside the frames that follow, unless the table wants it in their order. Its answer comes after
+// the updates it has caused.
 func (c *connection) call(ctx context.Context, f wire.Call) {
-	if ordered[f.Method] {
+	if m, _ := agent.MethodNamed(f.Method); m.Ordered {
 		answer := c.result(ctx, f)
 		c.post(func() { c.send(answer) })
 		return
@@ -151,35 +149,34 @@ func (c *connection) call(ctx context.Context, f wire.Call) {
 	})
 }
 
-// ordered are the methods whose effects must come in the order of their frames: the last mode that was chosen holds.
-// They are short.
-var ordered = map[string]bool{
-	"setup": true, "setMode": true, "setModel": true, "decide": true, "steer": true, "cancel": true,
-}
-
-// setters are the agent's methods that change the state document at the client's will: a read-only connection may call
-// all others, and chat.
-var setters = map[string]bool{"setup": true, "setMode": true, "setModel": true}
-
 func (c *connection) result(ctx context.Context, f wire.Call) wire.CallResult {
-	failed := func(text string) wire.CallResult { return wire.CallResult{ID: f.ID, Error: text} }
-	if c.readOnly && setters[f.Method] {
-		return failed(textReadOnly)
-	}
-	v, err := c.agent.Call(ctx, f.Method, f.Args)
+	v, err := c.agent.CallStreaming(ctx, f.Method, f.Args, func(piece any) {
+		if raw, err := c.encode(f.Method, piece); err == nil {
+			c.post(func() { c.send(wire.CallResult{ID: f.ID, Success: true, Result: raw}) })
+		}
+	})
 	if err != nil {
-		return failed(err.Error())
+		return wire.CallResult{ID: f.ID, Error: err.Error()}
 	}
 	if v == nil {
 		return wire.CallResult{ID: f.ID, Success: true, Done: true}
 	}
-	raw, err := json.Marshal(v)
+	raw, err := c.encode(f.Method, v)
 	if err != nil {
-		c.server.opts.Logger.Error("encoding a result", "session", c.name, "method", f.Method, "err", err)
-		return failed("the result of " + f.Method + " cannot be sent")
-	}
-	if string(raw) == "null" && reflect.TypeOf(v).Kind() == reflect.Slice {
-		raw = json.RawMessage("[]") // a client iterates over a list without looking
+		return wire.CallResult{ID: f.ID, Error: "the result of " + f.Method + " cannot be sent"}
 	}
 	return wire.CallResult{ID: f.ID, Success: true, Result: raw, Done: true}
+}
+
+// encode gives the JSON of a result. An empty list is one: a client iterates over it without looking.
+func (c *connection) encode(method string, v any) (json.RawMessage, error) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		c.server.opts.Logger.Error("encoding a result", "session", c.name, "method", method, "err", err)
+		return nil, err
+	}
+	if string(raw) == "null" && reflect.TypeOf(v).Kind() == reflect.Slice {
+		raw = json.RawMessage("[]")
+	}
+	return raw, nil
 }

@@ -67,6 +67,25 @@ func (e *FullError) Unwrap() error { return e.Err }
 // Hint says what the user can do.
 func (e *FullError) Hint() string { return "make room on the disk and try again" }
 
+// A fileError is an error that no user can mend: what SQLite said of the file.
+type fileError struct {
+	Deed, Path string
+	Err        error
+}
+
+func (e *fileError) Error() string { return fmt.Sprintf("store: %s %s: %v", e.Deed, e.Path, e.Err) }
+func (e *fileError) Unwrap() error { return e.Err }
+
+// Failed reports whether an error comes from the store's file: its text then names the file.
+func Failed(err error) bool {
+	var file *fileError
+	var newer *NewerError
+	var older *OlderError
+	var corrupt *CorruptError
+	var full *FullError
+	return errors.As(err, &file) || errors.As(err, &newer) || errors.As(err, &older) || errors.As(err, &corrupt) || errors.As(err, &full)
+}
+
 // failed tells what was done and gives the errors that a user can mend their types.
 func (s *Store) failed(deed string, err error) error {
 	var newer *NewerError
@@ -85,7 +104,7 @@ func (s *Store) failed(deed string, err error) error {
 			return &FullError{Path: s.path, Err: err}
 		}
 	}
-	return fmt.Errorf("store: %s %s: %w", deed, s.path, err)
+	return &fileError{Deed: deed, Path: s.path, Err: err}
 }
 
 // code returns SQLite's primary result code, or 0.

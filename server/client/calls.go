@@ -15,6 +15,9 @@ type pendingCall struct {
 	method string
 	sent   bool
 	answer chan answer // has room for one
+
+	pieces []json.RawMessage // of the answer, that nobody has taken; the session's mu guards them
+	more   chan struct{}     // has room for one
 }
 
 type answer struct {
@@ -25,25 +28,45 @@ type answer struct {
 // Call calls an RPC method and decodes its result into result, unless that is nil. A refusal is a *RefusedError. A
 // call that was sent over a connection that broke is ErrLost; one that was not sent yet waits for the next.
 func (s *Session) Call(ctx context.Context, method string, result any, args ...any) error {
+	return s.CallStreaming(ctx, method, func(json.RawMessage) {}, result, args...)
+}
+
+// CallStreaming is Call for a method that streams: tell gets each piece of the answer, in order, before it returns.
+func (s *Session) CallStreaming(ctx context.Context, method string, tell func(piece json.RawMessage), result any, args ...any) error {
 	frame, err := callFrame(Call{Method: method, Args: args})
 	if err != nil {
 		return err
 	}
-	pending := &pendingCall{method: method, answer: make(chan answer, 1)}
+	pending := &pendingCall{method: method, answer: make(chan answer, 1), more: make(chan struct{}, 1)}
 	s.mu.Lock()
 	s.calls[frame.ID] = pending
 	s.sendAs(outgoing{frame: frame, call: frame.ID})
 	s.mu.Unlock()
-	select {
-	case a := <-pending.answer:
-		return decodeAnswer(method, a, result)
-	case <-s.done:
-		return fmt.Errorf("calling %s: %w", method, s.err)
-	case <-ctx.Done():
-		s.mu.Lock()
-		delete(s.calls, frame.ID)
-		s.mu.Unlock()
-		return context.Cause(ctx)
+	for {
+		select {
+		case <-pending.more:
+			s.tellPieces(pending, tell)
+		case a := <-pending.answer:
+			s.tellPieces(pending, tell)
+			return decodeAnswer(method, a, result)
+		case <-s.done:
+			return fmt.Errorf("calling %s: %w", method, s.err)
+		case <-ctx.Done():
+			s.mu.Lock()
+			delete(s.calls, frame.ID)
+			s.mu.Unlock()
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (s *Session) tellPieces(p *pendingCall, tell func(json.RawMessage)) {
+	s.mu.Lock()
+	pieces := p.pieces
+	p.pieces = nil
+	s.mu.Unlock()
+	for _, piece := range pieces {
+		tell(piece)
 	}
 }
 
@@ -73,8 +96,12 @@ func decodeAnswer(method string, a answer, result any) error {
 func (s *Session) answered(r wire.CallResult) {
 	s.mu.Lock()
 	pending, ok := s.calls[r.ID]
-	if ok && (r.Done || !r.Success) {
+	last := r.Done || !r.Success
+	if ok && last {
 		delete(s.calls, r.ID)
+	}
+	if ok && !last {
+		pending.pieces = append(pending.pieces, r.Result)
 	}
 	s.mu.Unlock()
 	switch {
@@ -85,6 +112,11 @@ func (s *Session) answered(r wire.CallResult) {
 		pending.answer <- answer{err: &RefusedError{Method: pending.method, Text: r.Error}}
 	case r.Done:
 		pending.answer <- answer{result: r.Result}
+	default:
+		select {
+		case pending.more <- struct{}{}:
+		default:
+		}
 	}
 }
 

@@ -360,3 +360,31 @@ func TestBackoffGrowsToItsBound(t *testing.T) {
 		}
 	}
 }
+
+func TestAStreamingCallTellsItsPiecesFirst(t *testing.T) {
+	h := newFakeHost(t)
+	s, c := h.dial(Options{}, identify)
+	var pieces []string
+	var final string
+	results := make(chan error)
+	go func() {
+		results <- s.CallStreaming(t.Context(), "compact", func(p json.RawMessage) { pieces = append(pieces, string(p)) }, &final)
+	}()
+	f := expect[wire.Call](c)
+	for _, piece := range []string{"1", "2", "3"} {
+		c.send(wire.CallResult{ID: f.ID, Success: true, Result: json.RawMessage(piece)})
+	}
+	c.send(wire.CallResult{ID: f.ID, Success: true, Done: true, Result: json.RawMessage(`"end"`)})
+	if err := <-results; err != nil || strings.Join(pieces, " ") != "1 2 3" || final != "end" {
+		t.Errorf("the call told %q and gave %q, %v", pieces, final, err)
+	}
+	go func() {
+		results <- s.CallStreaming(t.Context(), "compact", func(json.RawMessage) {}, nil)
+	}()
+	f = expect[wire.Call](c)
+	c.send(wire.CallResult{ID: f.ID, Success: true, Result: json.RawMessage("1")})
+	c.send(wire.CallResult{ID: f.ID, Error: "it broke"})
+	if err := <-results; err == nil || err.Error() != "it broke" {
+		t.Errorf("a call that fails after a piece gives %v", err)
+	}
+}

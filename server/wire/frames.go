@@ -100,12 +100,13 @@ type (
 	MCPServers struct {
 		MCP MCP `json:"mcp"`
 	}
-	// CallResult answers a Call. Done is absent from a failure.
+	// CallResult answers a Call. A success that is not Done is a piece of the answer of a method that streams: more
+	// follows. Done is absent from a failure.
 	CallResult struct {
 		ID      string          `json:"id"`
 		Success bool            `json:"success"`
 		Result  json.RawMessage `json:"result,omitempty"`
-		Done    bool            `json:"done,omitempty"`
+		Done    bool            `json:"done"`
 		Error   string          `json:"error,omitempty"`
 	}
 	// ChatResponse is a piece of a turn: a chunk (Body is its JSON, Seq is set), an error (Body is its text), the end of
@@ -193,6 +194,19 @@ func (m MCP) MarshalJSON() ([]byte, error) {
 		}
 	}
 	return marshal(p)
+}
+
+// MarshalJSON writes "done" with every success: a client takes one without it for the last.
+func (r CallResult) MarshalJSON() ([]byte, error) {
+	if !r.Success {
+		return marshal(struct {
+			ID      string `json:"id"`
+			Success bool   `json:"success"`
+			Error   string `json:"error,omitempty"`
+		}{r.ID, false, r.Error})
+	}
+	type plain CallResult
+	return marshal(plain(r))
 }
 
 // MarshalJSON writes an empty transcript as an empty list.

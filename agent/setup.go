@@ -1,0 +1,200 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/coder-agent/coder/agent/permission"
+	"github.com/coder-agent/coder/agent/store"
+)
+
+// Setup is the argument of the method "setup": what a client wants of a session before it prompts. Empty fields leave
+// things as they are.
+type Setup struct {
+	Workdir  string   `json:"workdir,omitempty"` // absolute; fixed once the transcript is not empty; not a page's to choose
+	Mode     string   `json:"mode,omitempty"`    // a page may only tighten it
+	Model    string   `json:"model,omitempty"`
+	MaxSteps *int     `json:"maxSteps,omitempty"` // 0: the host's limit; nil: as it is; a page may not set it
+	Environ  []string `json:"environ,omitempty"`  // for the commands, as KEY=value; kept in memory only
+	New      *Setup   `json:"new,omitempty"`      // mode, model and maxSteps of a session that is new, where nothing above says them
+}
+
+// orNew fills in what only a new session gets.
+func (want Setup) orNew() Setup {
+	if want.New == nil {
+		return want
+	}
+	want.Mode, want.Model = cmp.Or(want.Mode, want.New.Mode), cmp.Or(want.Model, want.New.Model)
+	want.MaxSteps = cmp.Or(want.MaxSteps, want.New.MaxSteps)
+	return want
+}
+
+// SetupResult is what "setup" answers.
+type SetupResult struct {
+	Name    string          `json:"name"`
+	Workdir string          `json:"workdir"`
+	Mode    permission.Mode `json:"mode"`
+	Model   string          `json:"model"`
+	Created bool            `json:"created"` // the session is new
+}
+
+func (a *CoderAgent) setup(ctx context.Context, want Setup) (any, error) {
+	dir, page := want.Workdir, callerFrom(ctx).Page
+	if dir != "" && !page { // what there is on the disk is not a page's to find out
+		var err error
+		if dir, err = folder(dir); err != nil {
+			return nil, &WorkdirError{Session: a.name, Want: want.Workdir, Err: err}
+		}
+	}
+	var result SetupResult
+	err := a.do(ctx, func(s *state) error {
+		row, want := s.session, want
+		if !s.known {
+			want = want.orNew()
+		}
+		if dir != "" && dir != row.Workdir {
+			if page {
+				return refusal("a page may not choose the workdir: begin the session in a terminal")
+			}
+			parent, _, _ := SplitAddress(a.key)
+			if row.Workdir != "" && (parent != "" || s.known && s.script.Len() > 0) {
+				return &WorkdirError{Session: a.name, Want: dir, Have: row.Workdir}
+			}
+			row.Workdir = dir
+		}
+		if want.Mode != "" {
+			mode, err := s.allowedMode(ctx, want.Mode)
+			if err != nil {
+				return err
+			}
+			row.Mode = string(mode)
+		}
+		if want.Model != "" {
+			row.Model = want.Model
+		}
+		if want.MaxSteps != nil {
+			if *want.MaxSteps < 0 || page {
+				return refusal("maxSteps must not be negative, and not be set by a page")
+			}
+			row.MaxSteps = *want.MaxSteps
+		}
+		result = SetupResult{
+			Name: row.Name, Workdir: row.Workdir, Mode: permission.Mode(row.Mode), Model: row.Model, Created: !s.known,
+		}
+		return s.settleRow(ctx, row, want.Environ)
+	})
+	if err == nil && want.Mode != "" {
+		err = a.host.refreshBelow(ctx, a.key)
+	}
+	return result, err
+}
+
+// settleRow writes a changed session row; one that has not changed costs nothing.
+func (s *state) settleRow(ctx context.Context, row store.Session, environ []string) error {
+	if environ != nil && !callerFrom(ctx).Page {
+		s.environ = slices.Clone(environ)
+	}
+	old := s.session
+	if s.known && old.Workdir == row.Workdir && old.Mode == row.Mode && old.Model == row.Model && old.MaxSteps == row.MaxSteps {
+		return nil
+	}
+	s.session = row
+	moved := old.Workdir != row.Workdir
+	err := s.write(store.Fast, func(tx *store.Tx) error {
+		if !moved {
+			return nil
+		}
+		return tx.DropSystem(s.agent.key)
+	})
+	if err != nil {
+		s.session = old
+		return fmt.Errorf("recording session %s: %w", s.agent.name, err)
+	}
+	if moved {
+		s.system = nil
+	}
+	s.refresh("")
+	return nil
+}
+
+// allowedMode checks a mode that a caller wants: loosening is for people at the machine.
+func (s *state) allowedMode(ctx context.Context, name string) (permission.Mode, error) {
+	mode, err := permission.ParseMode(name)
+	if err != nil {
+		return "", err
+	}
+	have := s.mode()
+	if callerFrom(ctx).Page && !mode.Tighter(have) {
+		return "", fmt.Errorf("a page may not loosen the mode from %s to %s", have, mode)
+	}
+	rows, err := s.agent.ancestors(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, row := range rows {
+		if above := permission.Mode(row.Mode); !mode.Tighter(above) {
+			return "", refusal(fmt.Sprintf("session %s is in mode %s, and a session below it may not be looser, as %s is", row.Name, above, mode))
+		}
+	}
+	return mode, nil
+}
+
+func (a *CoderAgent) setMode(ctx context.Context, name string) error {
+	err := a.do(ctx, func(s *state) error {
+		mode, err := s.allowedMode(ctx, name)
+		if err != nil {
+			return err
+		}
+		row := s.session
+		row.Mode = string(mode)
+		return s.settleRow(ctx, row, nil)
+	})
+	if err != nil {
+		return err
+	}
+	return a.host.refreshBelow(ctx, a.key)
+}
+
+func (a *CoderAgent) setModel(ctx context.Context, id string) error {
+	if id == "" {
+		return errors.New("the model id is empty")
+	}
+	return a.do(ctx, func(s *state) error {
+		row := s.session
+		row.Model = id
+		return s.settleRow(ctx, row, nil)
+	})
+}
+
+// folder checks that a path is an absolute, readable folder and resolves its links.
+func folder(path string) (string, error) {
+	if !filepath.IsAbs(path) {
+		return "", errors.New("the path is not absolute")
+	}
+	dir, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", err
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return "", err
+	case !info.IsDir():
+		return "", fmt.Errorf("%s is not a folder", dir)
+	}
+	if _, err := f.Readdirnames(1); err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	return dir, nil
+}
