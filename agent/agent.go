@@ -104,6 +104,7 @@ func (a *CoderAgent) loop(ctx context.Context) {
 	}
 	idle := time.NewTimer(a.host.opts.IdleAfter)
 	defer idle.Stop()
+	defer s.soon.Stop()
 	closing := ctx.Done()
 	for {
 		if s.turn == nil && (closing == nil || s.gone != nil) {
@@ -118,6 +119,8 @@ func (a *CoderAgent) loop(ctx context.Context) {
 			if s.turn != nil {
 				s.turn.cancel(ErrShutdown)
 			}
+		case <-s.soon.C:
+			s.refresh("")
 		case <-idle.C:
 			if s.turn == nil && s.stalled == nil && len(s.queue) == 0 && len(s.subs) == 0 {
 				return

@@ -141,8 +141,11 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool, also
 	}
 	row.Status, row.Prompt, row.Tools = store.TurnOpen, nil, ""
 	t := newTurn(s.agent, row, 0)
-	start := chat.TurnStarted{MessageID: newID("msg")}
-	bodies, err := encode([]chat.Event{start})
+	events := []chat.Event{chat.TurnStarted{MessageID: newID("msg")}}
+	if note, ok := s.tellProject(next); ok {
+		events = append(events, note)
+	}
+	bodies, err := encode(events)
 	if err != nil {
 		return false, err
 	}
@@ -176,11 +179,17 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool, also
 	if tools != "" {
 		s.tools = offer
 	}
+	rewritten := next.Changed() < s.script.Len()
 	s.script, s.failed = next, nil
+	if rewritten {
+		s.relearn()
+	}
 	s.publishPrompt(row)
-	s.script.Apply(start)
+	for _, e := range events {
+		s.script.Apply(e)
+	}
 	s.turn = t
-	s.publishEvents(t, []chat.Event{start}, bodies)
+	s.publishEvents(t, events, bodies)
 	s.agent.host.count(1)
 	s.refresh("")
 	s.launch(t)
@@ -299,7 +308,7 @@ func (a *CoderAgent) Clear(ctx context.Context) error {
 			return fmt.Errorf("clearing session %s: %w", a.name, err)
 		}
 		s.script, s.failed, s.system, s.tools = chat.NewTranscript(nil), nil, nil, nil
-		clear(s.seen)
+		s.relearn()
 		s.publish(Cleared{By: callerFrom(ctx).Connection})
 		s.refresh("")
 		s.next()

@@ -238,4 +238,6 @@ func (h *Host) CancelSchedule(ctx context.Context, id string) error {
 
 // scheduleMethod is the RPC method. The table keeps pages from it: a page may send a prompt, which people see, but not leave
 // one behind that comes when it is gone, in whatever mode the session has by then.
-func (a *CoderAgent) scheduleMethod(ctx context.Context, p Plan) (any, error) { return a.Schedule(ctx, p) }
+func (a *CoderAgent) scheduleMethod(ctx context.Context, p Plan) (any, error) {
+	return a.Schedule(ctx, p)
+}

@@ -92,6 +92,9 @@ func (a *CoderAgent) setup(ctx context.Context, want Setup) (any, error) {
 	if err == nil && want.Mode != "" {
 		err = a.host.refreshBelow(ctx, a.key)
 	}
+	if err == nil {
+		err = a.lookAtGit(ctx)
+	}
 	return result, err
 }
 
@@ -117,7 +120,7 @@ func (s *state) settleRow(ctx context.Context, row store.Session, environ []stri
 		return fmt.Errorf("recording session %s: %w", s.agent.name, err)
 	}
 	if moved {
-		s.system = nil
+		s.system, s.git = nil, Project{}
 	}
 	s.refresh("")
 	return nil

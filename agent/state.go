@@ -2,14 +2,12 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/coder-agent/coder/agent/chat"
-	"github.com/coder-agent/coder/agent/permission"
 	"github.com/coder-agent/coder/agent/store"
 )
 
@@ -26,8 +24,13 @@ type state struct {
 	seen    map[string]string
 	environ []string        // of the client that spoke last; nil: the host's
 	tools   []chat.ToolSpec // that clients run, as the last request declared them
-	system  *string         // the system prompt as it is on disk; nil before the first request
-	doc     []byte          // the state document that subscribers know
+	system  *store.System   // as it is on disk; nil before the first request
+	git     Project         // what git's files say of the workdir
+	todo    []chat.Todo
+	context int         // tokens of the last request and its answer
+	window  int         // tokens that the model takes, once somebody has asked; 0 when not known
+	docs    documents   // the state documents that subscribers know
+	soon    *time.Timer // publishes the state document if it has changed
 	subs    map[*Subscription]struct{}
 	closing bool  // the host closes: no new work
 	gone    error // the loop must end, for this reason
@@ -35,7 +38,7 @@ type state struct {
 
 // load reads the session and goes on with the turn that is open on disk.
 func (a *CoderAgent) load(ctx context.Context) (*state, error) {
-	s := &state{agent: a, subs: make(map[*Subscription]struct{}), seen: make(map[string]string)}
+	s := &state{agent: a, subs: make(map[*Subscription]struct{}), seen: make(map[string]string), soon: time.NewTimer(soon)}
 	db := a.host.store
 	var err error
 	if s.session, s.known, err = db.Session(ctx, a.key); err != nil {
@@ -50,14 +53,15 @@ func (a *CoderAgent) load(ctx context.Context) (*state, error) {
 		if s.session, err = a.inherit(ctx, s.session); err != nil {
 			return nil, err
 		}
-		s.script = chat.NewTranscript(nil)
-		s.doc = s.document()
+		s.script, s.git = chat.NewTranscript(nil), readGit(s.session.Workdir)
+		s.docs.add(s.document())
 		return s, nil
 	}
-	if text, ok, err := db.System(ctx, a.key); err != nil {
+	s.git = readGit(s.session.Workdir)
+	if system, ok, err := db.System(ctx, a.key); err != nil {
 		return nil, err
 	} else if ok {
-		s.system = &text
+		s.system = &system
 	}
 	kept, err := db.ClientTools(ctx, a.key)
 	if err != nil {
@@ -78,10 +82,8 @@ func (a *CoderAgent) load(ctx context.Context) (*state, error) {
 	if err := s.loadTurns(ctx, turns); err != nil {
 		return nil, err
 	}
-	for _, m := range s.script.Snapshot() {
-		s.learn(m.Parts...)
-	}
-	s.doc = s.document()
+	s.relearn()
+	s.docs.add(s.document())
 	a.host.count(len(s.queue))
 	if s.turn != nil {
 		a.host.count(1)
@@ -135,6 +137,17 @@ func (s *state) learn(parts ...chat.Part) {
 	}
 }
 
+// relearn reads from the transcript what the model knows: the todo list, and the files that it can still see. What was
+// compacted away, or has gone with its message, the edit guard must not count on.
+func (s *state) relearn() {
+	clear(s.seen)
+	said := s.script.Said()
+	for _, m := range said {
+		s.learn(m.Parts...)
+	}
+	s.todo, s.context = s.script.Todo(), lastTokens(said)
+}
+
 // write runs do in a transaction, together with the session's row.
 func (s *state) write(d store.Durability, do func(*store.Tx) error) error {
 	row := s.session
@@ -168,8 +181,18 @@ func (s *state) record(t *turn, d store.Durability, events ...chat.Event) error 
 	}
 	for _, e := range events {
 		s.script.Apply(e)
-		if f, ok := e.(chat.ToolFinished); ok {
-			s.learn(chat.ToolCall{Output: &f.Output})
+		switch e := e.(type) {
+		case chat.ToolFinished:
+			s.learn(chat.ToolCall{Output: &e.Output})
+			if e.Output.Todo != nil {
+				s.todo = s.script.Todo()
+			}
+		case chat.Answered:
+			s.context = e.Usage.Input + e.Usage.Output
+		case chat.Compacted:
+			if e.Status == chat.CompactionDone {
+				s.relearn()
+			}
 		}
 	}
 	s.publishEvents(t, events, bodies)
@@ -180,9 +203,11 @@ func (s *state) record(t *turn, d store.Durability, events ...chat.Event) error 
 }
 
 func changesDocument(e chat.Event) bool {
-	switch e.(type) {
-	case chat.Answered, chat.ApprovalAsked, chat.Delegated:
+	switch e := e.(type) {
+	case chat.Answered, chat.ApprovalAsked, chat.Delegated, chat.Compacted:
 		return true
+	case chat.ToolFinished:
+		return e.Output.Todo != nil
 	}
 	return false
 }
@@ -236,94 +261,6 @@ func (s *state) view() []chat.Message {
 	return messages
 }
 
-// A Document is the state that every client sees. Clients may set the title.
-type Document struct {
-	Title   string          `json:"title"`
-	Workdir string          `json:"workdir"`
-	Model   string          `json:"model"`
-	Mode    permission.Mode `json:"mode"`
-	Sandbox string          `json:"sandbox"` // what bounds the commands; "none" in this version
-	Status  Status          `json:"status"`
-	Queued  int             `json:"queued"`  // prompts that wait
-	Pending []Pending       `json:"pending"` // calls that wait for a decision
-	Usage   chat.Usage      `json:"usage"`   // of the whole session
-
-	ClientCalls []ClientCall `json:"clientCalls"` // calls that wait for their results from a client
-}
-
-// ClientCall is a call of a client's tool that waits for its result.
-type ClientCall struct {
-	ToolCallID string          `json:"toolCallId"`
-	ToolName   string          `json:"toolName"`
-	Input      json.RawMessage `json:"input"`
-}
-
-// Pending is a tool call that waits for a decision.
-type Pending struct {
-	ToolCallID string          `json:"toolCallId"`
-	ToolName   string          `json:"toolName"`
-	Input      json.RawMessage `json:"input"`
-	Summary    string          `json:"summary"`
-	Reason     string          `json:"reason"` // why it asks
-}
-
-// usage is what the session has cost so far, the running turn included.
-func (s *state) usage() chat.Usage {
-	if s.turn != nil || s.stalled != nil {
-		return s.session.Usage.Add(s.script.TurnUsage())
-	}
-	return s.session.Usage
-}
-
-func (s *state) document() []byte {
-	usage, status := s.usage(), Status(s.session.Status)
-	if s.stalled != nil {
-		status = Idle
-	}
-	data, err := json.Marshal(Document{
-		Title: s.session.Title, Workdir: s.session.Workdir, Model: s.session.Model,
-		Mode: s.mode(), Sandbox: s.agent.host.opts.Sandbox, Status: status,
-		Queued: len(s.queue), Pending: s.pending(), Usage: usage, ClientCalls: s.clientCalls(),
-	})
-	if err != nil {
-		panic(fmt.Sprintf("agent: the state document: %v", err)) // its inputs were valid JSON when they came in
-	}
-	return data
-}
-
-// pending lists what waits. Why a call asks is judged anew: the answer depends on nothing but the call, the mode and
-// the workdir.
-func (s *state) pending() []Pending {
-	list := []Pending{}
-	for _, c := range s.script.Waiting() {
-		p := Pending{ToolCallID: c.ID, ToolName: c.Name, Input: c.Input}
-		if tool, ok := s.agent.host.tools[c.Name]; ok {
-			judged := judge(tool, c, s.bounds())
-			p.Summary, p.Reason = judged.summary, judged.verdict.Reason
-		}
-		list = append(list, p)
-	}
-	return list
-}
-
-func (s *state) clientCalls() []ClientCall {
-	list := []ClientCall{}
-	for _, c := range s.script.Delegated() {
-		list = append(list, ClientCall{ToolCallID: c.ID, ToolName: c.Name, Input: c.Input})
-	}
-	return list
-}
-
-// refresh publishes the state document if it has changed. by is the connection that changed it, or "".
-func (s *state) refresh(by string) {
-	doc := s.document()
-	if slices.Equal(doc, s.doc) {
-		return
-	}
-	s.doc = doc
-	s.publish(StateChanged{By: by, State: doc})
-}
-
 // remove deletes the session from disk and memory.
 func (s *state) remove() error {
 	key := s.agent.key
@@ -357,46 +294,4 @@ func turnOf(r store.Turn) Turn {
 		t.MessageIDs = nil
 	}
 	return t
-}
-
-// SetState changes the part of the state document that clients own, the title. When another key differs it is a
-// *StateError and nothing changes.
-func (a *CoderAgent) SetState(ctx context.Context, doc json.RawMessage) error {
-	var want map[string]json.RawMessage
-	if err := json.Unmarshal(doc, &want); err != nil {
-		return &StateError{Key: "the document itself"}
-	}
-	return a.do(ctx, func(s *state) error {
-		var have map[string]json.RawMessage
-		if err := json.Unmarshal(s.document(), &have); err != nil {
-			return err
-		}
-		for key, value := range want {
-			if key != "title" && !equalJSON(value, have[key]) {
-				return &StateError{Key: key}
-			}
-		}
-		var title string
-		if err := json.Unmarshal(want["title"], &title); err != nil || len(title) > 200 {
-			return &StateError{Key: "title"}
-		}
-		old := s.session
-		s.session.Title, s.session.Titled = title, title != ""
-		if err := s.write(store.Fast, func(*store.Tx) error { return nil }); err != nil {
-			s.session = old
-			return errors.Join(errors.New("setting the title"), err)
-		}
-		s.refresh(callerFrom(ctx).Connection)
-		return nil
-	})
-}
-
-func equalJSON(a, b json.RawMessage) bool {
-	var x, y any
-	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
-		return false
-	}
-	p, errA := json.Marshal(x)
-	q, errB := json.Marshal(y)
-	return errA == nil && errB == nil && slices.Equal(p, q)
 }

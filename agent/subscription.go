@@ -20,6 +20,8 @@ type Subscription struct {
 	Snapshot Snapshot
 
 	agent *CoderAgent
+	kind  string        // of the client, for the state document; "" is none to count
+	doc   []byte        // the state document that it knows; the agent's goroutine changes it
 	ready chan struct{} // holds a token while there is something to take
 
 	mu    sync.Mutex
@@ -30,13 +32,21 @@ type Subscription struct {
 
 // Subscribe begins a subscription: first its Snapshot, then every Update after it, without a gap. It must be closed.
 func (a *CoderAgent) Subscribe(ctx context.Context) (*Subscription, error) {
-	sub := &Subscription{agent: a, ready: make(chan struct{}, 1)}
+	return a.SubscribeAs(ctx, "")
+}
+
+// SubscribeAs is Subscribe for a client of a kind, which the state document counts as connected until the end of its
+// subscription.
+func (a *CoderAgent) SubscribeAs(ctx context.Context, kind string) (*Subscription, error) {
+	sub := &Subscription{agent: a, kind: kind, ready: make(chan struct{}, 1)}
 	err := a.do(ctx, func(s *state) error {
 		if s.closing {
 			return ErrShutdown
 		}
-		s.refresh("") // a child's mode follows its parent's
-		sub.Snapshot = Snapshot{State: s.doc, Messages: s.view(), Failed: s.failed}
+		s.subs[sub] = struct{}{}
+		sub.doc = s.docs.add(s.document()) // a child's mode follows its parent's
+		s.counted(sub)
+		sub.Snapshot = Snapshot{State: sub.doc, Messages: s.view(), Failed: s.failed}
 		if s.known {
 			sub.Snapshot.Updated = s.session.Updated
 		}
@@ -49,7 +59,6 @@ func (a *CoderAgent) Subscribe(ctx context.Context) (*Subscription, error) {
 		for _, q := range s.queue {
 			sub.Snapshot.Queue = append(sub.Snapshot.Queue, turnOf(q))
 		}
-		s.subs[sub] = struct{}{}
 		a.host.subscribers.Add(1)
 		a.host.opts.Changed()
 		return nil
@@ -63,6 +72,7 @@ func (a *CoderAgent) Subscribe(ctx context.Context) (*Subscription, error) {
 func (s *state) unsubscribe(sub *Subscription) {
 	if _, ok := s.subs[sub]; ok {
 		delete(s.subs, sub)
+		s.counted(sub)
 		s.agent.host.subscribers.Add(-1)
 		s.agent.host.opts.Changed()
 	}

@@ -29,6 +29,7 @@ type Result struct {
 	Text    string
 	Details any
 	Files   []chat.FileSeen // whole files that the model has now seen or written
+	Todo    []chat.Todo     // the todo list as it now is; nil leaves it
 }
 
 // An Action is what a call would do, told before it does it: for the policy and for people.

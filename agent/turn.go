@@ -99,13 +99,11 @@ type owedNow struct {
 func (t *turn) owed(ctx context.Context) (o owedNow, err error) {
 	err = t.agent.do(context.WithoutCancel(ctx), func(s *state) error {
 		o = owedNow{Owed: s.script.Owed(), steps: s.script.TurnSteps(), limit: s.stepLimit(), finish: chat.FinishStop}
-		if m, ok := s.script.TurnMessage(); ok && len(m.Steps) > 0 {
-			switch m.Steps[len(m.Steps)-1].Reason {
-			case chat.ModelLength:
-				o.finish = chat.FinishLength
-			case chat.ModelFiltered:
-				o.finish = chat.FinishFiltered
-			}
+		switch s.script.TurnFinish() {
+		case chat.ModelLength:
+			o.finish = chat.FinishLength
+		case chat.ModelFiltered:
+			o.finish = chat.FinishFiltered
 		}
 		return nil
 	})

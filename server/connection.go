@@ -53,6 +53,7 @@ type connection struct {
 	id       string // the client's _pk, kept over reconnects
 	name     string // the session, as the URL spells it
 	page     bool   // came with an Origin
+	kind     string // of the client, for the state document
 	readOnly bool
 	quiet    bool // wants no identity, state and MCP frames
 	tether   time.Duration
@@ -114,6 +115,7 @@ func newConnection(s *Server, a *agent.CoderAgent, name string, r *http.Request)
 	if c.id == "" {
 		c.id = rand.Text()
 	}
+	c.kind = kindOf(c.page, q.Get("client"))
 	if seconds, err := strconv.Atoi(q.Get("tether")); err == nil && seconds > 0 {
 		c.tether = min(time.Duration(seconds)*time.Second, maxTether)
 	}
@@ -126,7 +128,7 @@ func flag(q url.Values, name string) bool { return q.Get(name) == "1" || q.Get(n
 func (c *connection) accept(w http.ResponseWriter, r *http.Request) bool {
 	s := c.server
 	var err error
-	if c.sub, err = c.agent.Subscribe(s.life); err != nil {
+	if c.sub, err = c.agent.SubscribeAs(s.life, c.kind); err != nil {
 		s.opts.Logger.Error("subscribing", "session", c.name, "err", err)
 		refuse(w, err)
 		return false

@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -148,6 +149,20 @@ func (s *Server) Connections() Counts {
 		}
 	}
 	return n
+}
+
+// kinds are what our own clients call themselves in the query parameter client. An Origin makes a page, whatever it says.
+var kinds = []string{"run", "chat", "attach", "editor"}
+
+// kindOf names the kind of a client; of others than ours nothing is known but that they have a socket.
+func kindOf(page bool, said string) string {
+	switch {
+	case page:
+		return "page"
+	case slices.Contains(kinds, said):
+		return said
+	}
+	return "socket"
 }
 
 func (c *connection) key() tetherKey { return tetherKey{strings.ToLower(c.name), c.id} }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/agenttest"
 	"github.com/coder-agent/coder/server/wire"
 )
@@ -245,5 +246,29 @@ func TestARefusedRequestEndsAtOnce(t *testing.T) {
 	f, ok := a.recv().(wire.ChatResponse)
 	if !ok || !f.Done || !f.Error || f.Outcome != wire.Failed || !strings.Contains(f.Body, "workdir") {
 		t.Errorf("the refusal is %#v", f)
+	}
+}
+
+// TestTheStateTellsWhoIsConnected: a page is one by its Origin, whatever it says; only our own kinds count by name.
+func TestTheStateTellsWhoIsConnected(t *testing.T) {
+	h := simple(t)
+	a := h.dial("who?client=run")
+	h.join("who?client=chat")
+	h.join("who?client=surprise")
+	for {
+		f, ok := a.recv().(wire.State)
+		if !ok {
+			continue
+		}
+		var doc agent.Document
+		if err := json.Unmarshal(f.State, &doc); err != nil {
+			t.Fatal(err)
+		}
+		if doc.Clients["run"] == 1 && doc.Clients["chat"] == 1 && doc.Clients["socket"] == 1 {
+			break
+		}
+	}
+	if got := kindOf(true, "run"); got != "page" {
+		t.Errorf("a page that says it is run counts as %s", got)
 	}
 }

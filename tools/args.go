@@ -29,6 +29,7 @@ var aliases = map[string]string{
 	"replacements": "edits", "changes": "edits",
 	"message": "prompt", "task": "prompt", "instructions": "prompt", "delay": "in", "date": "at", "time": "at", "interval": "every",
 	"timezone": "tz", "scheduleid": "id",
+	"todos": "items", "tasks": "items", "todolist": "items", "list": "items",
 }
 
 // fit reads a call's arguments into the struct that args points to, more kindly than encoding/json: names by alias,

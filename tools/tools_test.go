@@ -131,6 +131,7 @@ func TestAllHasAFixedOrderAndTheRightEffects(t *testing.T) {
 		{"grep", permission.Reads},
 		{"glob", permission.Reads},
 		{"schedule", permission.Plans},
+		{"todo", permission.Reads},
 	}
 	all := All()
 	if len(all) != len(want) {
@@ -194,6 +195,7 @@ func TestWhatACallWouldDoIsToldBefore(t *testing.T) {
 		{"schedule names the time and the prompt", "schedule", `{"task":"look","delay":"2h"}`, agent.Action{Summary: "in 2h: look"}},
 		{"to cancel a schedule is no less than to plan one", "schedule", `{"id":"s-1"}`, agent.Action{Summary: "cancel s-1"}},
 		{"to list schedules is to read", "schedule", `{"action":"list"}`, agent.Action{Summary: "list", Effect: permission.Reads}},
+		{"todo says how far it is", "todo", `{"items":[{"text":"a","status":"done"},{"text":"b","status":"in_progress"}]}`, agent.Action{Summary: "1 of 2 done; now: b"}},
 		{"a glob that climbs says so", "glob", `{"pattern":"../x/*"}`, agent.Action{Summary: "../x/*", Reads: []string{"../x"}}},
 	}
 	for _, tt := range tests {
@@ -221,6 +223,7 @@ func TestOutsideAnAgentEveryToolSaysSo(t *testing.T) {
 		"read": `{"path":"x"}`, "write": `{"path":"x","content":""}`, "edit": `{"path":"x","old":"a","new":"b"}`,
 		"bash": `{"command":"true"}`, "grep": `{"pattern":"x"}`, "glob": `{"pattern":"x"}`,
 		"schedule": `{"prompt":"x","in":"1h"}`,
+		"todo": `{"items":[]}`,
 	}
 	for _, tool := range All() {
 		if _, err := tool.Run(t.Context(), json.RawMessage(inputs[tool.Name])); err == nil || err.Error() != agent.ErrNoAgent.Error() {

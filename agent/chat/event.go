@@ -90,6 +90,10 @@ type (
 		ID   string
 		Text string
 	}
+	// Noted is a word of the host to the model.
+	Noted Note
+	// Compacted is how far a compaction is. The first of an ID puts its mark into the transcript, later ones replace it.
+	Compacted Compaction
 	// StepFinished ends a step: its calls have their results or wait for a decision.
 	StepFinished struct{}
 )
@@ -194,6 +198,8 @@ func (ApprovalAsked) event()    {}
 func (ToolFinished) event()     {}
 func (ToolFailed) event()       {}
 func (Steered) event()          {}
+func (Noted) event()            {}
+func (Compacted) event()        {}
 func (StepFinished) event()     {}
 func (Answered) event()         {}
 func (Interrupted) event()      {}
@@ -239,6 +245,8 @@ var kinds = map[string]func([]byte) (Event, error){
 	"tool-output-available": decodeOutput,
 	"tool-output-error":     decode[ToolFailed],
 	steeringPart:            decode[Steered],
+	notePart:                decode[Noted],
+	compactionPart:          decode[Compacted],
 	"finish-step":           decode[StepFinished],
 	"source-url":            decode[SourceURL],
 	"source-document":       decode[SourceDocument],
@@ -296,6 +304,10 @@ func Type(e Event) string {
 		return "tool-output-error"
 	case Steered:
 		return steeringPart
+	case Noted:
+		return notePart
+	case Compacted:
+		return compactionPart
 	case StepFinished:
 		return "finish-step"
 	case SourceURL:

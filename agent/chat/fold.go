@@ -39,6 +39,11 @@ func (t *Transcript) fold(e Event) {
 	case Steered:
 		m := t.last()
 		m.Parts = append(m.Parts, Steering(e))
+	case Noted:
+		m := t.last()
+		m.Parts = append(m.Parts, Note(e))
+	case Compacted:
+		t.compact(Compaction(e))
 	case Answered:
 		t.endStep(Step{
 			Status: StepAnswered, Model: e.Model, Served: e.Served,
@@ -70,7 +75,8 @@ func (t *Transcript) start(e TurnStarted) {
 		t.changed = min(t.changed, t.Len())
 		t.tail, t.live, t.owned = Message{ID: e.MessageID, Role: Assistant}, true, false
 	}
-	t.open, t.parts, t.turns = true, nil, len(t.last().Steps)
+	m := t.last()
+	t.open, t.parts, t.turns, t.before = true, nil, len(m.Steps), len(m.Parts)
 	if e.Metadata != nil {
 		t.describe(e.Metadata)
 	}
@@ -141,8 +147,14 @@ func (t *Transcript) spend(u Usage) {
 func (t *Transcript) finish() {
 	t.open, t.parts = false, nil
 	m := t.last()
-	empty := !slices.ContainsFunc(m.Parts, func(p Part) bool { _, step := p.(StepStart); return !step })
-	if empty {
+	said := slices.ContainsFunc(m.Parts, func(p Part) bool {
+		switch p.(type) {
+		case StepStart, Note:
+			return false
+		}
+		return true
+	})
+	if !said {
 		t.tail, t.live = Message{}, false
 	}
 }

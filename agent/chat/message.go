@@ -102,7 +102,7 @@ func (u Usage) Add(v Usage) Usage {
 }
 
 // A Part is a typed piece of a message: Text, Reasoning, StepStart, ToolCall, File, SourceURL, SourceDocument, Data,
-// Steering or Unknown. Parts are values: to change one, replace it in the slice.
+// Steering, Note, Compaction or Unknown. Parts are values: to change one, replace it in the slice.
 type Part interface{ part() }
 
 // PartState says whether a text or reasoning part is complete. User text has none.
@@ -205,6 +205,7 @@ type Output struct {
 	Text    string          `json:"text"`              // for the model
 	Details json.RawMessage `json:"details,omitempty"` // for front-ends; the shape is the tool's
 	Files   []FileSeen      `json:"files,omitempty"`   // whole files whose content the model now knows
+	Todo    []Todo          `json:"todo,omitzero"`     // the whole todo list as it now is; nil leaves it
 
 	// Raw is the whole output of a tool that runs at a client, any JSON value as it came. Text is made from it, and
 	// Details and Files are empty: what a client says of files is not believed.
@@ -217,6 +218,22 @@ type FileSeen struct {
 	Hash string `json:"hash"` // hex SHA-256 of the content; "" when the file is gone
 }
 
+// A Todo is one item of the list of what the model means to do.
+type Todo struct {
+	Text   string     `json:"text"`
+	Status TodoStatus `json:"status"`
+}
+
+// A TodoStatus says how far an item has come.
+type TodoStatus string
+
+// The statuses of an item.
+const (
+	TodoPending   TodoStatus = "pending"
+	TodoActive    TodoStatus = "in_progress"
+	TodoCompleted TodoStatus = "completed"
+)
+
 // Approval is the question to the user about one call, and the answer.
 type Approval struct {
 	ID       string `json:"id"`
@@ -228,13 +245,15 @@ type Approval struct {
 // Unknown is a part that this version does not know. Its JSON is kept as it came.
 type Unknown struct{ Raw json.RawMessage }
 
-func (Text) part()      {}
-func (Reasoning) part() {}
-func (StepStart) part() {}
-func (File) part()      {}
-func (Steering) part()  {}
-func (ToolCall) part()  {}
-func (Unknown) part()   {}
+func (Text) part()       {}
+func (Reasoning) part()  {}
+func (StepStart) part()  {}
+func (File) part()       {}
+func (Steering) part()   {}
+func (Note) part()       {}
+func (Compaction) part() {}
+func (ToolCall) part()   {}
+func (Unknown) part()    {}
 
 type messageJSON struct {
 	ID       string            `json:"id"`

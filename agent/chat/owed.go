@@ -18,6 +18,7 @@ type Owed struct {
 	Approvals int        // calls that wait for a decision
 	Client    bool       // a client owes results, or its tools were called in this turn: the turn ends, their results open another
 	Reply     bool       // the model must answer
+	Compact   bool       // a compaction has begun, or was broken off: before anything else
 	Cut       bool       // with Reply: a response is open that nobody is streaming any more
 }
 
@@ -32,14 +33,20 @@ func (t *Transcript) Owed() Owed {
 	}
 	var o Owed
 	calls, steered := 0, false // in the last step
+	quiet := false             // a client has asked for a compaction last, and for nothing else
 	step := -1
 	for _, p := range m.Parts {
 		switch p := p.(type) {
 		case StepStart:
 			step++
-			calls, steered = 0, false
+			calls, steered, quiet = 0, false, false
 		case Steering:
-			steered = true
+			steered, quiet = true, false
+		case Compaction:
+			if p.Status == CompactionRunning && t.open {
+				return Owed{Compact: true}
+			}
+			quiet = !p.Auto
 		case ToolCall:
 			calls++
 			switch {
@@ -53,6 +60,9 @@ func (t *Transcript) Owed() Owed {
 				o.Approvals++
 			}
 		}
+	}
+	if quiet {
+		return Owed{}
 	}
 	status := StepInterrupted // no step yet
 	if n := len(m.Steps); n > 0 {
@@ -125,14 +135,23 @@ func (t *Transcript) TurnUsage() Usage {
 	if !ok {
 		return Usage{}
 	}
-	return sum(m.Steps[min(t.turns, len(m.Steps)):])
+	return sum(m.Steps[min(t.turns, len(m.Steps)):]).Add(compacting(m.Parts[min(t.before, len(m.Parts)):]))
+}
+
+// TurnFinish returns why the last response of the turn ended, or "" when it has none.
+func (t *Transcript) TurnFinish() ModelFinish {
+	m, ok := t.TurnMessage()
+	if !ok || len(m.Steps) <= t.turns {
+		return ""
+	}
+	return m.Steps[len(m.Steps)-1].Reason
 }
 
 // Usage returns tokens and cost of the whole transcript.
 func (t *Transcript) Usage() Usage {
 	var u Usage
 	for _, m := range t.Snapshot() {
-		u = u.Add(sum(m.Steps))
+		u = u.Add(sum(m.Steps)).Add(compacting(m.Parts))
 	}
 	return u
 }

@@ -7,7 +7,12 @@ import (
 	"strings"
 )
 
-const steeringPart = "data-steering"
+// The data parts of our own.
+const (
+	steeringPart   = "data-steering"
+	notePart       = "data-coder-note"
+	compactionPart = "data-compaction"
+)
 
 type toolJSON struct {
 	Type     string          `json:"type"`
@@ -68,6 +73,16 @@ func marshalPart(p Part) (json.RawMessage, error) {
 		}{"file", p})
 	case Steering:
 		return marshal(steeringJSON{steeringPart, p.ID, steeringData{p.Text}})
+	case Note:
+		return marshal(struct {
+			Type string `json:"type"`
+			noteJSON
+		}{notePart, p.json()})
+	case Compaction:
+		return marshal(struct {
+			Type string `json:"type"`
+			compactionJSON
+		}{compactionPart, p.json()})
 	case ToolCall:
 		out := toolJSON{
 			Type: "tool-" + p.Name, ID: p.ID, Name: p.Name, State: p.State,
@@ -134,6 +149,14 @@ func unmarshalPart(raw json.RawMessage) (Part, error) {
 		var in steeringJSON
 		err := json.Unmarshal(raw, &in)
 		return Steering{ID: in.ID, Text: in.Data.Text}, err
+	case head.Type == notePart:
+		var n Noted
+		err := json.Unmarshal(raw, &n)
+		return Note(n), err
+	case head.Type == compactionPart:
+		var c Compacted
+		err := json.Unmarshal(raw, &c)
+		return Compaction(c), err
 	case head.Type == "dynamic-tool", strings.HasPrefix(head.Type, "tool-"):
 		return unmarshalTool(raw)
 	}

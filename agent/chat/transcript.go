@@ -21,10 +21,13 @@ type Transcript struct {
 
 	index map[string]int // settled by id, where it was when last looked at; shared with forks; nil before the first search
 
-	open  bool                 // a turn has not finished
-	owned bool                 // the parts and steps of the tail are shared with no snapshot
-	parts map[string]*openPart // the open text and reasoning parts, by kind and id
-	turns int                  // steps that the tail had when the turn started
+	open   bool                 // a turn has not finished
+	owned  bool                 // the parts and steps of the tail are shared with no snapshot
+	parts  map[string]*openPart // the open text and reasoning parts, by kind and id
+	turns  int                  // steps that the tail had when the turn started
+	before int                  // parts that it had then
+
+	marked marked // the last compaction in settled
 }
 
 type openPart struct {
@@ -47,14 +50,6 @@ func (t *Transcript) Snapshot() []Message {
 	}
 	t.owned = false
 	return append(settled, t.tail)
-}
-
-// Said is the Snapshot for a request to the model: without the message of a turn in which nothing has been said yet.
-func (t *Transcript) Said() []Message {
-	if t.live && len(t.tail.Parts) == 0 {
-		return t.share()
-	}
-	return t.Snapshot()
 }
 
 // share gives settled away: whoever has it reads no further, and an append to it makes a copy.
@@ -137,6 +132,7 @@ func (t *Transcript) Replace(m Message) bool {
 	}
 	t.settled[i] = m
 	t.changed = min(t.changed, i)
+	t.marked = marked{}
 	return true
 }
 
@@ -153,6 +149,7 @@ func (t *Transcript) Retain(keep func(Message) bool) {
 		}
 	}
 	t.settled, t.mine, t.index, t.changed = kept, true, nil, min(t.changed, first)
+	t.marked = marked{}
 }
 
 // Open reports whether a turn is open.
@@ -169,6 +166,9 @@ func (t *Transcript) last() *Message {
 	if !t.live {
 		n := len(t.settled) - 1
 		t.tail, t.live, t.owned = t.settled[n], true, false
+		if t.marked.scanned > n {
+			t.marked = marked{}
+		}
 		t.settled = t.settled[:n:n] // a snapshot may have what stands behind: the next append must not write there
 	}
 	t.changed = min(t.changed, len(t.settled))

@@ -279,6 +279,9 @@ func samePart(p, q chat.Part) bool {
 	case chat.Steering:
 		q, ok := q.(chat.Steering)
 		return ok && p.Text == q.Text
+	case chat.Note:
+		q, ok := q.(chat.Note)
+		return ok && p.Text == q.Text
 	case chat.File:
 		return q == chat.Part(p)
 	case chat.ToolCall:
@@ -286,7 +289,7 @@ func samePart(p, q chat.Part) bool {
 		return ok && p.ID == q.ID && p.Name == q.Name && bytes.Equal(p.Input, q.Input) && p.Result() == q.Result()
 	}
 	switch q.(type) {
-	case chat.Text, chat.Steering, chat.File, chat.ToolCall:
+	case chat.Text, chat.Steering, chat.Note, chat.File, chat.ToolCall:
 		return false
 	}
 	return true // neither is sent

@@ -140,8 +140,15 @@ func stepMessages(parts []chat.Part, step chat.Step, details json.RawMessage) []
 		out = append(out, message{Role: "user", Content: interruptNote})
 	}
 	for _, p := range parts {
-		if s, ok := p.(chat.Steering); ok && strings.TrimSpace(s.Text) != "" {
-			out = append(out, message{Role: "user", Content: s.Text})
+		var text string
+		switch p := p.(type) {
+		case chat.Steering:
+			text = p.Text
+		case chat.Note:
+			text = p.Text
+		}
+		if strings.TrimSpace(text) != "" {
+			out = append(out, message{Role: "user", Content: text})
 		}
 	}
 	return out

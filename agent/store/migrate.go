@@ -23,10 +23,15 @@ var schedulesSQL string
 //go:embed migrations/4_clients.sql
 var clientsSQL string
 
+//go:embed migrations/5_context.sql
+var contextSQL string
+
 // migrations are the scripts in order: script i leads from schema version i to i+1. They are never changed once
 // released. A migration library would cost its package initialisers at every start of the program and a dozen modules,
 // for the loop below.
-func migrations() []string { return []string{sessionsSQL, systemSQL, schedulesSQL, clientsSQL} }
+func migrations() []string {
+	return []string{sessionsSQL, systemSQL, schedulesSQL, clientsSQL, contextSQL}
+}
 
 // migrate brings the file to the newest schema: all missing scripts in one transaction, so that it has either the old
 // schema or the new.

@@ -283,7 +283,9 @@ func TestAFileOfTheFirstVersionMigrates(t *testing.T) {
 		t.Errorf("System = %q, %v, %v; want none yet", text, ok, err)
 	}
 	session.Titled = true
-	write(t, s, Safe, func(tx *Tx) error { return errors.Join(tx.PutSession(session), tx.PutSystem("a", "be brief")) })
+	write(t, s, Safe, func(tx *Tx) error {
+		return errors.Join(tx.PutSession(session), tx.PutSystem("a", System{Text: "be brief", Project: "{}"}))
+	})
 	if again, _, err := s.Session(t.Context(), "a"); err != nil || !again.Titled {
 		t.Errorf("after writing it Session = %+v, %v", again, err)
 	}
@@ -293,18 +295,18 @@ func TestTheSystemPromptGoesWithItsSession(t *testing.T) {
 	s := open(t, t.TempDir())
 	system := func(want string, wantOK bool) {
 		t.Helper()
-		if text, ok, err := s.System(t.Context(), "a"); err != nil || ok != wantOK || text != want {
+		if text, ok, err := s.System(t.Context(), "a"); err != nil || ok != wantOK || text.Text != want {
 			t.Errorf("System = %q, %v, %v; want %q, %v", text, ok, err, want, wantOK)
 		}
 	}
 	write(t, s, Fast, openTurn("a"))
 	for _, text := range []string{"one", "", "two"} {
-		write(t, s, Fast, func(tx *Tx) error { return tx.PutSystem("a", text) })
+		write(t, s, Fast, func(tx *Tx) error { return tx.PutSystem("a", System{Text: text}) })
 		system(text, true)
 	}
 	write(t, s, Fast, func(tx *Tx) error { return tx.DropSystem("a") })
 	system("", false)
-	write(t, s, Fast, func(tx *Tx) error { return tx.PutSystem("a", "three") })
+	write(t, s, Fast, func(tx *Tx) error { return tx.PutSystem("a", System{Text: "three"}) })
 	write(t, s, Fast, func(tx *Tx) error { return tx.DeleteSession("a") })
 	system("", false)
 }

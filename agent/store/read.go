@@ -6,11 +6,12 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/coder-agent/coder/agent/chat"
 )
 
-const sessionColumns = "key, name, workdir, model, mode, title, titled, status, steps, usage, messages, created, updated"
+const sessionColumns = "key, name, workdir, model, mode, title, titled, status, steps, usage, messages, created, updated, project, forked_from, forked_at, route"
 
 // Session returns the session's row, or false.
 func (s *Store) Session(ctx context.Context, key string) (Session, bool, error) {
@@ -24,10 +25,25 @@ func (s *Store) Sessions(ctx context.Context) ([]Session, error) {
 		"SELECT "+sessionColumns+" FROM sessions ORDER BY updated DESC, key")
 }
 
+// A Page says which sessions a list holds, at most Limit of them.
+type Page struct {
+	Workdir string    // only those that work there; "": all
+	Before  time.Time // only those after this one in the list; zero: from the beginning
+	Key     string    // with Before: of two that were updated at once, the list goes by key
+	Limit   int
+}
+
+// SessionsPage returns a part of the list of Sessions.
+func (s *Store) SessionsPage(ctx context.Context, p Page) ([]Session, error) {
+	return readRows(ctx, s, "listing sessions", scanSession, "SELECT "+sessionColumns+` FROM sessions
+		WHERE (?1 = '' OR workdir = ?1) AND (?2 = 0 OR updated < ?2 OR updated = ?2 AND key > ?3)
+		ORDER BY updated DESC, key LIMIT ?4`, p.Workdir, nanos(p.Before), p.Key, p.Limit)
+}
+
 // System returns the session's system prompt, or false when it has none yet.
-func (s *Store) System(ctx context.Context, key string) (string, bool, error) {
-	scan := func(rows *sql.Rows) (text string, err error) { return text, rows.Scan(&text) }
-	return first(readRows(ctx, s, "reading the system prompt of "+key, scan, "SELECT text FROM systems WHERE session = ?", key))
+func (s *Store) System(ctx context.Context, key string) (System, bool, error) {
+	scan := func(rows *sql.Rows) (p System, err error) { return p, rows.Scan(&p.Text, &p.Project) }
+	return first(readRows(ctx, s, "reading the system prompt of "+key, scan, "SELECT text, project FROM systems WHERE session = ?", key))
 }
 
 // OpenSessions returns the keys of the sessions with a turn that is open or queued: those that a host must wake when it
@@ -123,7 +139,7 @@ func scanSession(rows *sql.Rows) (Session, error) {
 	var usage sql.RawBytes
 	var created, updated int64
 	err := rows.Scan(&s.Key, &s.Name, &s.Workdir, &s.Model, &s.Mode, &s.Title, &s.Titled, &s.Status, &s.MaxSteps,
-		&usage, &s.Messages, &created, &updated)
+		&usage, &s.Messages, &created, &updated, &s.Project, &s.ForkedFrom, &s.ForkedAt, &s.Route)
 	if err != nil {
 		return Session{}, err
 	}

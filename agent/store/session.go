@@ -21,6 +21,17 @@ type Session struct {
 	Messages int // how many messages it has, for lists
 	Created  time.Time
 	Updated  time.Time
+
+	Project    string // JSON of what clients have said it works on; "" when nothing
+	ForkedFrom string // the name of the session it is a fork of, or ""
+	ForkedAt   string // the id of the last message it took over
+	Route      string // the key by which providers know it; "" is its own
+}
+
+// A System is a session's system prompt.
+type System struct {
+	Text    string
+	Project string // the project context that it shows, as JSON
 }
 
 // A TurnStatus says how far a turn has come.

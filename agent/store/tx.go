@@ -44,10 +44,11 @@ func (tx *Tx) PutSession(s Session) error {
 		return tx.fail("storing session", s.Key, err)
 	}
 	_, err = tx.exec("storing session", s.Key, `
-		INSERT OR REPLACE INTO sessions (key, name, workdir, model, mode, title, titled, status, steps, usage, messages, created, updated)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		INSERT OR REPLACE INTO sessions (key, name, workdir, model, mode, title, titled, status, steps, usage, messages, created, updated,
+			project, forked_from, forked_at, route)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		s.Key, s.Name, s.Workdir, s.Model, s.Mode, s.Title, s.Titled, s.Status, s.MaxSteps, string(usage), s.Messages,
-		nanos(s.Created), nanos(s.Updated))
+		nanos(s.Created), nanos(s.Updated), s.Project, s.ForkedFrom, s.ForkedAt, s.Route)
 	return err
 }
 
@@ -70,8 +71,9 @@ func (tx *Tx) DeleteSession(key string) error {
 }
 
 // PutSystem keeps the session's system prompt, in place of what it had.
-func (tx *Tx) PutSystem(key, text string) error {
-	_, err := tx.exec("storing the system prompt of", key, "INSERT OR REPLACE INTO systems (session, text) VALUES (?, ?)", key, text)
+func (tx *Tx) PutSystem(key string, p System) error {
+	_, err := tx.exec("storing the system prompt of", key,
+		"INSERT OR REPLACE INTO systems (session, text, project) VALUES (?, ?, ?)", key, p.Text, p.Project)
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -59,7 +60,7 @@ func (d *decideCommand) run(ctx context.Context, name, call string) error {
 	}
 	// As long as another call waits, a host asks no model.
 	conn := &connector{app: d.app, config: d.config, anyProvider: true, keyless: chosen < len(t.waiting) && !t.resumes}
-	session, err := client.Dial(ctx, client.Options{Host: conn.address, Name: t.session.Name})
+	session, err := client.Dial(ctx, client.Options{Host: conn.address, Name: t.session.Name, Query: url.Values{"client": {"run"}}})
 	if err != nil {
 		return goingOn(t.session.Name, err)
 	}

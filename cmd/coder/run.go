@@ -234,7 +234,7 @@ func (r *runCommand) chooseSession(ctx context.Context) error {
 // open connects to the session and sets it up. What was typed holds for every session; what the environment, the config
 // file and the defaults say is for a new one.
 func (r *runCommand) open(ctx context.Context, conn *connector) (*client.Session, headless.Result, error) {
-	query := url.Values{}
+	query := url.Values{"client": {"run"}}
 	if !r.detach {
 		query.Set("tether", tether)
 	}
