@@ -11,7 +11,8 @@ func arg[A any](args []json.RawMessage, i int) (v A, err error) {
 	if absent(args, i) {
 		return v, refusal(fmt.Sprintf("argument %d is missing", i+1))
 	}
-	return v, readArg(args, i, &v)
+	err = readArg(args, i, &v)
+	return v, err
 }
 
 // optional is arg for one that may be left out or null.
@@ -19,7 +20,8 @@ func optional[A any](args []json.RawMessage, i int) (v A, err error) {
 	if absent(args, i) {
 		return v, nil
 	}
-	return v, readArg(args, i, &v)
+	err = readArg(args, i, &v)
+	return v, err
 }
 
 func absent(args []json.RawMessage, i int) bool { return i >= len(args) || string(args[i]) == "null" }

@@ -87,7 +87,7 @@ func (t *turn) beginStep(ctx context.Context, cut bool) (req chat.Request, err e
 			return err
 		}
 		req = chat.Request{
-			Model: s.session.Model, Session: s.agent.key, System: s.system.Text,
+			Model: s.session.Model, Session: s.agent.key, Route: or(s.session.Route, s.agent.key), System: s.system.Text,
 			Tools: t.offered, Messages: s.script.Said(),
 		}
 		t.stepOpen = true

@@ -173,6 +173,9 @@ type Session struct {
 	Usage    chat.Usage      `json:"usage"`
 	Created  time.Time       `json:"created"`
 	Updated  time.Time       `json:"updated"`
+
+	ParentSession string `json:"parentSession,omitempty"` // of a fork
+	ForkedAt      string `json:"forkedAt,omitempty"`      // the last message that it took over
 }
 
 // A Status says what a session is doing.
@@ -192,13 +195,17 @@ func (h *Host) Sessions(ctx context.Context) ([]Session, error) {
 	}
 	list := make([]Session, 0, len(rows))
 	for _, r := range rows {
-		session := SessionOf(r)
-		if _, stands := h.stallOf(r.Key); stands {
-			session.Status = Idle // on disk its turn is open, but nobody works on it
-		}
-		list = append(list, session)
+		list = append(list, h.describe(r))
 	}
 	return list, nil
+}
+
+func (h *Host) describe(r store.Session) Session {
+	session := SessionOf(r)
+	if _, stands := h.stallOf(r.Key); stands {
+		session.Status = Idle // on disk its turn is open, but nobody works on it
+	}
+	return session
 }
 
 // SessionOf describes a stored session: for commands that read the store while no host runs.
@@ -207,6 +214,7 @@ func SessionOf(r store.Session) Session {
 	return Session{
 		Name: r.Name, Parent: parent, Title: r.Title, Workdir: r.Workdir, Model: r.Model, Mode: permission.Mode(r.Mode),
 		Status: Status(r.Status), Messages: r.Messages, Usage: r.Usage, Created: r.Created, Updated: r.Updated,
+		ParentSession: r.ForkedFrom, ForkedAt: r.ForkedAt,
 	}
 }
 

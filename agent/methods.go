@@ -51,6 +51,13 @@ var methods = map[string]Method{
 	"cancelSchedule": {Pages: PagesMay, call: method1(func(a *CoderAgent, ctx context.Context, id string) (any, error) {
 		return nil, a.CancelSchedule(ctx, id)
 	})},
+	"getProjectContext": {Pages: PagesMay, call: method0((*CoderAgent).getProjectContext)},
+	"setProjectContext": {Ordered: true, Sets: true, Pages: PagesMay, call: method1((*CoderAgent).setProjectContext)},
+	"listSessions":      {Pages: PagesLess, call: listMethod},
+	"renameSession": {Ordered: true, Sets: true, Pages: PagesMay, call: method1(func(a *CoderAgent, ctx context.Context, title string) (any, error) {
+		return nil, a.Rename(ctx, title)
+	})},
+	"forkSession": {Pages: PagesMay, call: forkMethod},
 }
 
 // MethodNamed returns the row of the RPC table, or false when there is no such method.

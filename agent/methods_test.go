@@ -62,6 +62,14 @@ func rpc(t *testing.T, a *agent.CoderAgent, method string, args ...any) (any, er
 	return a.Call(t.Context(), method, raw)
 }
 
+// raws are arguments that are JSON already.
+func raws(args ...string) (list []json.RawMessage) {
+	for _, a := range args {
+		list = append(list, json.RawMessage(a))
+	}
+	return list
+}
+
 func TestErrorsOfCallsNameNothingOfTheProgram(t *testing.T) {
 	a := agenttest.Agent(t, agenttest.Open(t, t.TempDir(), agenttest.Options(t, agenttest.NewModel())), "a")
 	for _, tt := range []struct {

@@ -5,7 +5,8 @@ import "encoding/json"
 // A Request is what a Model is asked: the whole of the session, which each request extends.
 type Request struct {
 	Model    string // the model id; "" lets the Model choose its default
-	Session  string // stable name of the session: providers route by it so that their cache is hit
+	Session  string // stable name of the session
+	Route    string // stable name that providers route by so that their cache is hit: of a fork its original's
 	System   string
 	Tools    []ToolSpec
 	Messages []Message // must not be changed

@@ -30,14 +30,14 @@ type head struct {
 
 // of returns the encoded head for the request, made anew only if it differs from the last.
 func (h *head) of(c *Client, req chat.Request) ([]byte, error) {
-	if h.encoded != nil && h.model == req.Model && h.session == req.Session && h.system == req.System && sameTools(h.tools, req.Tools) {
+	if h.encoded != nil && h.model == req.Model && h.session == defaultTo(req.Route, req.Session) && h.system == req.System && sameTools(h.tools, req.Tools) {
 		return h.encoded, nil
 	}
 	encoded, err := c.encodeHead(req)
 	if err != nil {
 		return nil, err
 	}
-	*h = head{req.Model, req.Session, req.System, req.Tools, encoded}
+	*h = head{req.Model, defaultTo(req.Route, req.Session), req.System, req.Tools, encoded}
 	return encoded, nil
 }
 
@@ -60,7 +60,7 @@ func (c *Client) encodeHead(req chat.Request) ([]byte, error) {
 		Tools         []tool        `json:"tools,omitempty"`
 	}{Model: req.Model, Stream: true, StreamOptions: streamOptions{true}}
 	if c.openrouter {
-		fields.SessionID = clipID(req.Session)
+		fields.SessionID = clipID(defaultTo(req.Route, req.Session))
 	}
 	if claude {
 		fields.CacheControl = &cacheControl{"ephemeral"}

@@ -20,12 +20,12 @@ import (
 func newSessions(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "sessions",
-		Short:   "List, show and delete sessions",
+		Short:   "List, show, fork and delete sessions",
 		Example: "  coder sessions list\n  coder sessions show nightly",
 		Args:    args(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newSessionsList(a), newSessionsShow(a), newSessionsDelete(a))
+	cmd.AddCommand(newSessionsList(a), newSessionsShow(a), newSessionsDelete(a), newSessionsFork(a))
 	return cmd
 }
 
