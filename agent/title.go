@@ -40,7 +40,7 @@ func (a *CoderAgent) SetState(ctx context.Context, doc json.RawMessage) error {
 		if err := validTitle(*title); err != nil {
 			return &StateError{Key: "title"}
 		}
-		return s.setTitle(ctx, *title)
+		return s.setTitle(*title, callerFrom(ctx).Connection)
 	})
 }
 
@@ -50,7 +50,7 @@ func (a *CoderAgent) Rename(ctx context.Context, title string) error {
 	if err := validTitle(title); err != nil {
 		return err
 	}
-	return a.do(ctx, func(s *state) error { return s.setTitle(ctx, title) })
+	return a.do(ctx, func(s *state) error { return s.setTitle(title, "") })
 }
 
 func validTitle(title string) error {
@@ -63,14 +63,15 @@ func validTitle(title string) error {
 	return nil
 }
 
-func (s *state) setTitle(ctx context.Context, title string) error {
+// setTitle records the title. by is the connection that shows it already, or "".
+func (s *state) setTitle(title, by string) error {
 	old := s.session
 	s.session.Title, s.session.Titled = title, title != ""
 	if err := s.write(store.Fast, func(*store.Tx) error { return nil }); err != nil {
 		s.session = old
 		return fmt.Errorf("setting the title: %w", err)
 	}
-	s.refresh(callerFrom(ctx).Connection)
+	s.refresh(by)
 	return nil
 }
 
