@@ -86,14 +86,19 @@ func (t *turn) beginStep(ctx context.Context, cut bool) (req chat.Request, err e
 		if err := s.keepSystem(system); err != nil {
 			return err
 		}
-		req = chat.Request{
-			Model: s.session.Model, Session: s.agent.key, Route: or(s.session.Route, s.agent.key), System: s.system.Text,
-			Tools: t.offered, Messages: s.script.Said(),
-		}
+		req = s.request(s.script.Said())
 		t.stepOpen = true
 		return s.record(t, store.Fast, append(events, chat.StepStarted{})...)
 	})
 	return req, err
+}
+
+// request asks the session's model. What stands before the messages is the same in all requests of a session.
+func (s *state) request(messages []chat.Message) chat.Request {
+	return chat.Request{
+		Model: s.session.Model, Session: s.agent.key, Route: or(s.session.Route, s.agent.key), System: s.system.Text,
+		Tools: s.offered(), Messages: messages,
+	}
 }
 
 // drain records what the model says as it comes. It returns the stream's own error and, apart from it, that of the

@@ -57,6 +57,7 @@ var methods = map[string]Method{
 	"renameSession": {Ordered: true, Sets: true, Pages: PagesMay, call: method1(func(a *CoderAgent, ctx context.Context, title string) (any, error) {
 		return nil, a.Rename(ctx, title)
 	})},
+	"compact":     {Streams: true, Pages: PagesMay, call: compactMethod},
 	"forkSession": {Pages: PagesMay, call: forkMethod},
 }
 

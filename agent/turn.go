@@ -76,10 +76,12 @@ func (t *turn) run(ctx context.Context) (chat.FinishReason, error) {
 			return chat.FinishApproval, nil // parked: a decision runs it again
 		case owed.Client:
 			return chat.FinishClient, nil // parked: the results of its tools run it again
+		case owed.Compact:
+			err = t.compact(ctx)
 		case owed.Reply && owed.steps >= owed.limit:
 			return chat.FinishStepLimit, nil
 		case owed.Reply:
-			err = t.ask(ctx, owed.Cut)
+			err = t.reply(ctx, owed.Cut)
 		default:
 			return owed.finish, nil
 		}
@@ -152,6 +154,10 @@ func (s *state) lastWords(t *turn, reason chat.FinishReason, cause error) []chat
 	var events []chat.Event
 	if s.script.Owed().Cut && cause != nil { // what the model said last could not be recorded
 		events = s.cutOpen(t, cause.Error())
+	}
+	if mark, _, ok := s.script.Compacting(); ok && mark.Status == chat.CompactionRunning {
+		mark.Status, mark.Error = chat.CompactionFailed, "the turn ended first"
+		events = append(events, chat.Compacted(mark))
 	}
 	end := chat.TurnFinished{Reason: reason, Usage: s.script.TurnUsage()}
 	switch {

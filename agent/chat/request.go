@@ -18,3 +18,9 @@ type ToolSpec struct {
 	Description string
 	Schema      json.RawMessage // JSON Schema of the arguments, an object, draft 7
 }
+
+// ModelInfo is what is known of a model.
+type ModelInfo struct {
+	Window  int  // tokens that it takes in all; 0 when nobody knows
+	Missing bool // there is no such model, for certain
+}

@@ -21,7 +21,7 @@ func (t *Transcript) Said() []Message {
 	first, step := t.keptFrom(found)
 	said := make([]Message, 0, len(messages)-first+1)
 	said = append(append(said, found.summary), messages[first:]...)
-	said[1] = fromStep(said[1], step)
+	said[1] = said[1].From(step)
 	return said
 }
 
@@ -68,21 +68,33 @@ func (t *Transcript) keptFrom(m marked) (first, step int) {
 	return m.at, 0
 }
 
-// fromStep returns the part of an answer that begins with a step.
-func fromStep(m Message, step int) Message {
-	if step == 0 {
-		return m
+// From returns the part of an answer that begins with a step, counted from 0; 0 is all of it.
+func (m Message) From(step int) Message {
+	if i := m.stepAt(step); step > 0 && i >= 0 {
+		m.Parts, m.Steps = m.Parts[i:], m.Steps[min(step, len(m.Steps)):]
 	}
+	return m
+}
+
+// Until returns the part of an answer before a step.
+func (m Message) Until(step int) Message {
+	if i := m.stepAt(step); i >= 0 {
+		m.Parts, m.Steps = m.Parts[:i:i], m.Steps[:min(step, len(m.Steps)):min(step, len(m.Steps))]
+	}
+	return m
+}
+
+// stepAt returns where a step begins among the parts, or -1.
+func (m Message) stepAt(step int) int {
 	n := 0
 	for i, p := range m.Parts {
 		if _, ok := p.(StepStart); !ok {
 			continue
 		}
 		if n == step {
-			m.Parts, m.Steps = m.Parts[i:], m.Steps[min(step, len(m.Steps)):]
-			return m
+			return i
 		}
 		n++
 	}
-	return m
+	return -1
 }

@@ -54,6 +54,7 @@ type Client struct {
 	http       *http.Client
 	api        *openai.Client
 	sessions   *sessions
+	catalog    *catalog
 	newID      func() string // makes ids for calls that come without a usable one
 }
 
@@ -89,6 +90,7 @@ func New(opts Options) (*Client, error) {
 		base:       base,
 		openrouter: isOpenRouter(base.Hostname()),
 		sessions:   newSessions(opts.Now),
+		catalog:    newCatalog(),
 		newID:      func() string { return "call_" + rand.Text() },
 	}
 	c.http = &http.Client{

@@ -104,10 +104,11 @@ type modelKey struct{}
 //	model reached            waits until each held answer was asked for
 //	model release            lets them go on
 //	model used               fails if an answer was not asked for
-//	model extended           fails unless each request repeats the one before, byte for byte, and adds to it
+//	model extended [FROM]    fails unless each request (after the FROMth, from 0) repeats the one before, byte for byte, and adds to it
+//	model window TOKENS      says in the list of models how much the default model takes
 func modelCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: model FILE | hold CHUNK FILE | add FILE | reached | release | used | extended")
+		ts.Fatalf("usage: model FILE | hold CHUNK FILE | add FILE | reached | release | used | extended | window")
 	}
 	m := ts.Value(modelKey{}).(*scripted)
 	switch args[0] {
@@ -124,7 +125,17 @@ func modelCmd(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%d answers of the script were not asked for", n)
 		}
 	case "extended":
-		ts.Check(m.extended())
+		from := 0
+		if len(args) > 1 {
+			var err error
+			from, err = strconv.Atoi(args[1])
+			ts.Check(err)
+		}
+		ts.Check(m.extended(from))
+	case "window":
+		tokens, err := strconv.Atoi(args[1])
+		ts.Check(err)
+		m.server.List(openroutertest.Model{ID: defaultModel, Context: tokens})
 	case "add":
 		if args[1] == "hold" {
 			chunk, err := strconv.Atoi(args[2])
@@ -158,8 +169,9 @@ func (m *scripted) hold(chunk int, script []openroutertest.Response) []openroute
 }
 
 // extended compares the requests as they came. What closes a request's list of messages is the only thing it may drop.
-func (m *scripted) extended() error {
+func (m *scripted) extended(from int) error {
 	requests := m.server.Requests()
+	requests = requests[min(from, len(requests)):]
 	if len(requests) < 2 {
 		return fmt.Errorf("%d requests came: nothing to compare", len(requests))
 	}

@@ -22,6 +22,7 @@ type Server struct {
 	used     []bool
 	reply    func(*Request) Response
 	requests []*Request
+	models   []Model
 	calls    int // tool calls that were given ids
 
 	conns    int
@@ -104,6 +105,34 @@ func (s *Server) Reply(f func(*Request) Response) {
 	s.reply = f
 }
 
+// A Model is an entry of the list of models.
+type Model struct {
+	ID      string `json:"id"`
+	Context int    `json:"context_length"`
+}
+
+// List makes the server have a list of models. Without one, asking for it is a 404.
+func (s *Server) List(models ...Model) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.models = models
+}
+
+// serveModels answers GET …/models.
+func (s *Server) serveModels(w http.ResponseWriter) {
+	s.mu.Lock()
+	models := s.models
+	s.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]any{"data": models}) // the client may be gone
+}
+
+func (s *Server) lists() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.models != nil
+}
+
 // Requests returns what the server was asked so far, in order.
 func (s *Server) Requests() []*Request {
 	s.mu.Lock()
@@ -163,8 +192,12 @@ func (s *Server) Close() error {
 	return err
 }
 
-// ServeHTTP answers POST …/chat/completions.
+// ServeHTTP answers POST …/chat/completions, and GET …/models if there is a list.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/models") && s.lists() {
+		s.serveModels(w)
+		return
+	}
 	if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/chat/completions") {
 		writeError(w, http.StatusNotFound, r.Method+" "+r.URL.Path+" is not served here", "not_found")
 		return

@@ -64,6 +64,8 @@ func (p *progress) event(e chat.Event, calls map[string]*call, withText bool) {
 		if !e.Cancelled {
 			p.cut = e.Reason
 		}
+	case chat.Compacted:
+		p.compacted(e)
 	case chat.Steered:
 		p.note("steering: %s", Line(e.Text, summaryWidth))
 	}
@@ -80,6 +82,18 @@ func (p *progress) brokenOff(next chat.Event) {
 		p.note("asking again: %s", Line(p.cut, errorWidth))
 	}
 	p.cut = ""
+}
+
+// compacted tells that a summary takes the place of what was said before.
+func (p *progress) compacted(e chat.Compacted) {
+	switch {
+	case e.Status == chat.CompactionDone:
+		p.note("compacted: %s replaced by a summary, about %s tokens are now %s", count(e.Messages, "message"), thousands(e.Before), thousands(e.After))
+	case e.Status == chat.CompactionFailed:
+		p.note("! compacting: %s", Line(e.Error, errorWidth))
+	case e.Written == 0:
+		p.note("compacting: the session has about %s tokens, too many for one request", thousands(e.Before))
+	}
 }
 
 func (p *progress) decided(e chat.Decided, calls map[string]*call) {

@@ -71,6 +71,10 @@ func (p *page) prose(part chat.Part) {
 		if strings.TrimSpace(part.Text) != "" {
 			fmt.Fprintln(&p.text, indent(part.Text))
 		}
+	case chat.Compaction:
+		if part.Status == chat.CompactionDone {
+			p.line("~ for the model, a summary stands for the %s before", count(part.Messages, "message"))
+		}
 	case chat.File:
 		p.line("file %s (%s)", Line(part.Filename, 80), Line(part.MediaType, 80))
 	}
