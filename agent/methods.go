@@ -43,9 +43,7 @@ var methods = map[string]Method{
 	"setModel": {Ordered: true, Sets: true, Pages: PagesMay, call: method1(func(a *CoderAgent, ctx context.Context, id string) (any, error) {
 		return nil, a.setModel(ctx, id)
 	})},
-	"setMode": {Ordered: true, Sets: true, Pages: PagesLess, call: method1(func(a *CoderAgent, ctx context.Context, m string) (any, error) {
-		return nil, a.setMode(ctx, m)
-	})},
+	"setMode":       {Ordered: true, Sets: true, Pages: PagesLess, call: setModeMethod},
 	"schedule":      {Pages: PagesNever, call: method1((*CoderAgent).scheduleMethod)},
 	"listSchedules": {Pages: PagesMay, call: method0(func(a *CoderAgent, ctx context.Context) (any, error) { return a.Schedules(ctx) })},
 	"cancelSchedule": {Pages: PagesMay, call: method1(func(a *CoderAgent, ctx context.Context, id string) (any, error) {

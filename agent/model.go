@@ -3,6 +3,8 @@ package agent
 import (
 	"context"
 	"iter"
+	"strings"
+	"time"
 
 	"github.com/coder-agent/coder/agent/chat"
 )
@@ -15,3 +17,30 @@ import (
 type Model interface {
 	Stream(ctx context.Context, req chat.Request) iter.Seq2[chat.Event, error]
 }
+
+// modelWait bounds the look into the list of models before a model is chosen: what follows on the connection waits for it.
+const modelWait = 3 * time.Second
+
+// setModel chooses the model of the next requests. One is refused only when it is certain that it does not exist: a server
+// may take more than it lists, and the list may not be there.
+func (a *CoderAgent) setModel(ctx context.Context, id string) error {
+	id = strings.TrimSpace(id)
+	if id == "" || len(id) > maxModelID || strings.ContainsFunc(id, hidden) {
+		return refusal("a model id is one line of 1 to 200 bytes")
+	}
+	if catalog, ok := a.host.opts.Model.(Catalog); ok {
+		ask, cancel := context.WithTimeout(ctx, modelWait)
+		info, err := catalog.Describe(ask, id)
+		cancel()
+		if err == nil && info.Missing {
+			return refusal("the provider has no model " + id)
+		}
+	}
+	return a.do(ctx, func(s *state) error {
+		row := s.session
+		row.Model = id
+		return s.settleRow(ctx, row, nil)
+	})
+}
+
+const maxModelID = 200

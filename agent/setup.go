@@ -42,6 +42,8 @@ type SetupResult struct {
 	Mode    permission.Mode `json:"mode"`
 	Model   string          `json:"model"`
 	Created bool            `json:"created"` // the session is new
+
+	Confirm *Confirmation `json:"confirm,omitempty"` // the mode stays until this is confirmed: see setMode
 }
 
 func (a *CoderAgent) setup(ctx context.Context, want Setup) (any, error) {
@@ -69,11 +71,13 @@ func (a *CoderAgent) setup(ctx context.Context, want Setup) (any, error) {
 			row.Workdir = dir
 		}
 		if want.Mode != "" {
-			mode, err := s.allowedMode(ctx, want.Mode)
+			mode, confirm, err := s.chooseMode(ctx, want.Mode, "")
 			if err != nil {
 				return err
 			}
-			row.Mode = string(mode)
+			if result.Confirm = confirm; confirm == nil {
+				row.Mode = string(mode)
+			}
 		}
 		if want.Model != "" {
 			row.Model = want.Model
@@ -84,9 +88,8 @@ func (a *CoderAgent) setup(ctx context.Context, want Setup) (any, error) {
 			}
 			row.MaxSteps = *want.MaxSteps
 		}
-		result = SetupResult{
-			Name: row.Name, Workdir: row.Workdir, Mode: permission.Mode(row.Mode), Model: row.Model, Created: !s.known,
-		}
+		result.Name, result.Workdir, result.Mode = row.Name, row.Workdir, permission.Mode(row.Mode)
+		result.Model, result.Created = row.Model, !s.known
 		return s.settleRow(ctx, row, want.Environ)
 	})
 	if err == nil && want.Mode != "" {
@@ -119,60 +122,14 @@ func (s *state) settleRow(ctx context.Context, row store.Session, environ []stri
 		s.session = old
 		return fmt.Errorf("recording session %s: %w", s.agent.name, err)
 	}
+	if old.Model != row.Model {
+		s.window = 0
+	}
 	if moved {
 		s.system, s.git = nil, Project{}
 	}
 	s.refresh("")
 	return nil
-}
-
-// allowedMode checks a mode that a caller wants: loosening is for people at the machine.
-func (s *state) allowedMode(ctx context.Context, name string) (permission.Mode, error) {
-	mode, err := permission.ParseMode(name)
-	if err != nil {
-		return "", err
-	}
-	have := s.mode()
-	if callerFrom(ctx).Page && !mode.Tighter(have) {
-		return "", fmt.Errorf("a page may not loosen the mode from %s to %s", have, mode)
-	}
-	rows, err := s.agent.ancestors(ctx)
-	if err != nil {
-		return "", err
-	}
-	for _, row := range rows {
-		if above := permission.Mode(row.Mode); !mode.Tighter(above) {
-			return "", refusal(fmt.Sprintf("session %s is in mode %s, and a session below it may not be looser, as %s is", row.Name, above, mode))
-		}
-	}
-	return mode, nil
-}
-
-func (a *CoderAgent) setMode(ctx context.Context, name string) error {
-	err := a.do(ctx, func(s *state) error {
-		mode, err := s.allowedMode(ctx, name)
-		if err != nil {
-			return err
-		}
-		row := s.session
-		row.Mode = string(mode)
-		return s.settleRow(ctx, row, nil)
-	})
-	if err != nil {
-		return err
-	}
-	return a.host.refreshBelow(ctx, a.key)
-}
-
-func (a *CoderAgent) setModel(ctx context.Context, id string) error {
-	if id == "" {
-		return errors.New("the model id is empty")
-	}
-	return a.do(ctx, func(s *state) error {
-		row := s.session
-		row.Model = id
-		return s.settleRow(ctx, row, nil)
-	})
 }
 
 // folder checks that a path is an absolute, readable folder and resolves its links.

@@ -27,10 +27,11 @@ type state struct {
 	system  *store.System   // as it is on disk; nil before the first request
 	git     Project         // what git's files say of the workdir
 	todo    []chat.Todo
-	context int         // tokens of the last request and its answer
-	window  int         // tokens that the model takes, once somebody has asked; 0 when not known
-	docs    documents   // the state documents that subscribers know
-	soon    *time.Timer // publishes the state document if it has changed
+	context int           // tokens of the last request and its answer
+	window  int           // tokens that the model takes, once somebody has asked; 0 when not known
+	confirm *Confirmation // a loosening that waits for it
+	docs    documents     // the state documents that subscribers know
+	soon    *time.Timer   // publishes the state document if it has changed
 	subs    map[*Subscription]struct{}
 	closing bool  // the host closes: no new work
 	gone    error // the loop must end, for this reason

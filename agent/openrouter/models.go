@@ -3,6 +3,7 @@ package openrouter
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -50,8 +51,8 @@ func (c *Client) Describe(ctx context.Context, id string) (chat.ModelInfo, error
 		if k.err != nil {
 			k.until = now.Add(noModelsFor)
 		}
-		if ctx.Err() != nil {
-			k.until = now // it was not the server's fault
+		if errors.Is(ctx.Err(), context.Canceled) {
+			k.until = now // that was not the server's fault
 		}
 	}
 	if k.err != nil {

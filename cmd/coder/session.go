@@ -12,6 +12,7 @@ import (
 
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/permission"
 	"github.com/coder-agent/coder/cmd/internal/headless"
 	"github.com/coder-agent/coder/server/client"
 )
@@ -41,12 +42,26 @@ func (a *app) dial(ctx context.Context, conn *connector, name string, query url.
 		session.Close()
 		return nil, opened{}, fmt.Errorf("reading the answer to setup: %w", err)
 	}
+	if result.Confirm != nil {
+		if result.Mode, err = loosen(ctx, session, *result.Confirm); err != nil {
+			session.Close()
+			return nil, opened{}, err
+		}
+	}
 	return session, opened{
 		Result: headless.Result{
 			Session: result.Name, Workdir: result.Workdir, Model: result.Model, Mode: string(result.Mode),
 		},
 		created: result.Created,
 	}, nil
+}
+
+// loosen confirms that a session with messages gets a looser mode. That its name was typed on the command line is the
+// person's yes that the agent wants.
+func loosen(ctx context.Context, session *client.Session, c agent.Confirmation) (permission.Mode, error) {
+	var answer agent.ModeAnswer
+	err := session.Call(ctx, "setMode", &answer, c.Mode, c.Nonce)
+	return answer.Mode, err
 }
 
 // explain adds what to do when the agent refuses the setup: over the wire an error is only its text.
