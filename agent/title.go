@@ -65,6 +65,7 @@ func validTitle(title string) error {
 
 // setTitle records the title. by is the connection that shows it already, or "".
 func (s *state) setTitle(title, by string) error {
+	s.refresh("") // whoever sets it is not sent what comes of it, and must not miss anything else by that
 	old := s.session
 	s.session.Title, s.session.Titled = title, title != ""
 	if err := s.write(store.Fast, func(*store.Tx) error { return nil }); err != nil {

@@ -223,7 +223,7 @@ func TestOutsideAnAgentEveryToolSaysSo(t *testing.T) {
 		"read": `{"path":"x"}`, "write": `{"path":"x","content":""}`, "edit": `{"path":"x","old":"a","new":"b"}`,
 		"bash": `{"command":"true"}`, "grep": `{"pattern":"x"}`, "glob": `{"pattern":"x"}`,
 		"schedule": `{"prompt":"x","in":"1h"}`,
-		"todo": `{"items":[]}`,
+		"todo":     `{"items":[]}`,
 	}
 	for _, tool := range All() {
 		if _, err := tool.Run(t.Context(), json.RawMessage(inputs[tool.Name])); err == nil || err.Error() != agent.ErrNoAgent.Error() {
