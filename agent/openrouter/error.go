@@ -126,7 +126,7 @@ func (e *Error) TooLong() bool {
 	}
 	m := strings.ToLower(e.Message)
 	return e.Code == "context_length_exceeded" || e.Status == http.StatusBadRequest &&
-		(strings.Contains(m, "context length") || strings.Contains(m, "context window") || strings.Contains(m, "prompt is too long"))
+		(strings.Contains(m, "context length") || strings.Contains(m, "context window") || strings.Contains(m, "context size") || strings.Contains(m, "prompt is too long"))
 }
 
 // Hint says what the user can do about the error; "" when there is nothing.

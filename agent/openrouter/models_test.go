@@ -86,3 +86,16 @@ func TestAServerThatListsNothingIsBelieved(t *testing.T) {
 	}
 	c.catalog.turn <- struct{}{}
 }
+
+func TestARequestThatIsTooLongIsKnownByItsWords(t *testing.T) {
+	for message, want := range map[string]bool{
+		"This endpoint's maximum context length is 200000 tokens.":                 true,
+		"prompt is too long: 210000 tokens > 200000 maximum":                       true,
+		"the request exceeds the available context size (8192 tokens), try others": true,
+		"This model does not accept the request":                                   false,
+	} {
+		if got := (&Error{Status: 400, Message: message}).TooLong(); got != want {
+			t.Errorf("TooLong of %q is %t, want %t", message, got, want)
+		}
+	}
+}
