@@ -212,6 +212,8 @@ func checkBaseURL(s string) error {
 		return err
 	case u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
 		return fmt.Errorf("%q is not an http or https URL", s)
+	case u.User != nil:
+		return &hintedError{errors.New("it holds a name or a password, which would be shown wherever the URL is"), "give the key as " + keyVar}
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
 		return &hintedError{fmt.Errorf("%s would send prompts and key unencrypted", s), "use https; http is for servers on this machine only"}
 	}

@@ -69,7 +69,7 @@ func (c *connector) compare(ctx context.Context, h hostFile) (replaced bool, err
 		return false, nil
 	}
 	if h.Detached && c.config.checkKey() == nil && c.config.Host == hostAuto {
-		if replaced, err = h.stopIdle(ctx); replaced || err != nil {
+		if replaced, err = c.replace(ctx, h, foreign != nil); replaced || err != nil {
 			return replaced, err
 		}
 	}
@@ -81,6 +81,29 @@ func (c *connector) compare(ctx context.Context, h hostFile) (replaced bool, err
 		fmt.Fprintf(c.app.stderr, "note: the running host has %s; it stays because it is in use (coder stop ends it)\n", differs)
 	}
 	return false, nil
+}
+
+// busyPatience is how long a prompt for another provider waits for the runs of others to end: most are short.
+const busyPatience = 3 * time.Second
+
+// replace ends the host if nobody uses it. While it is in use a patient caller asks again: nobody tells when it is free.
+func (c *connector) replace(ctx context.Context, h hostFile, patient bool) (replaced bool, err error) {
+	enough := time.NewTimer(busyPatience)
+	defer enough.Stop()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		if replaced, err = h.stopIdle(ctx); replaced || err != nil || !patient {
+			return replaced, err
+		}
+		select {
+		case <-again.C:
+		case <-enough.C:
+			return false, nil
+		case <-ctx.Done():
+			return false, context.Cause(ctx)
+		}
+	}
 }
 
 // difference says what of the host is worth a note.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -238,42 +237,15 @@ func (r *runCommand) open(ctx context.Context, conn *connector) (*client.Session
 	if !r.detach {
 		query.Set("tether", tether)
 	}
-	setup := r.setup(origin.typed)
+	mode := permission.ModeAuto // when nobody has chosen one
+	if parent, _, _ := agent.SplitAddress(r.session); parent != "" {
+		mode = "" // a child has its parent's
+	}
+	setup := r.config.setup(mode)
 	setup.Workdir, setup.Environ = r.folder, commandEnviron(r.app.environ(), r.config.PassEnv)
-	setup.New = new(r.setup(func(origin) bool { return true }))
 	session, about, err := r.app.dial(ctx, conn, r.session, query, setup)
 	if err == nil && !about.created {
-		r.keeps(about.Result)
+		r.config.keeps(r.app.stderr, about.Result)
 	}
 	return session, about.Result, err
-}
-
-// setup is what the settings want of the session, those whose origin counts. Nobody's choice is mode auto, for a child its
-// parent's mode, and the host's model.
-func (r *runCommand) setup(counts func(origin) bool) (s agent.Setup) {
-	from := r.config.origins
-	parent, _, _ := agent.SplitAddress(r.session)
-	if counts(from["mode"]) && (parent == "" || r.config.Mode != "") {
-		s.Mode = string(cmp.Or(r.config.Mode, permission.ModeAuto))
-	}
-	if counts(from["model"]) && from["model"].From != fromDefault {
-		s.Model = r.config.Model
-	}
-	if counts(from["maxSteps"]) {
-		s.MaxSteps = &r.config.MaxSteps
-	}
-	return s
-}
-
-// keeps tells who has set a mode or a model for all sessions that this one was there before.
-func (r *runCommand) keeps(about headless.Result) {
-	for _, s := range []struct{ name, want, have string }{
-		{"mode", string(r.config.Mode), about.Mode}, {"model", r.config.Model, about.Model},
-	} {
-		from := r.config.origins[s.name]
-		if s.want != s.have && from.From != fromDefault && s.want != "" {
-			fmt.Fprintf(r.app.stderr, "note: session %s keeps its %s, %s: what %s says is for new sessions (--%s changes it)\n",
-				about.Session, s.name, headless.Line(s.have, 80), from.From, s.name)
-		}
-	}
 }

@@ -96,7 +96,7 @@ func (s *scheduleCommand) add(ctx context.Context, name, prompt string) error {
 		return err
 	}
 	conn := &connector{app: s.app, config: s.config}
-	if s.config.origins["idle"].From != "default" {
+	if s.config.origins["idle"].From != fromDefault {
 		conn.idle = s.config.Idle
 	}
 	session, about, err := s.app.dial(ctx, conn, name, nil, setup)
@@ -107,6 +107,9 @@ func (s *scheduleCommand) add(ctx context.Context, name, prompt string) error {
 	var planned agent.Schedule
 	if err := session.Call(ctx, "schedule", &planned, s.plan); err != nil {
 		return err
+	}
+	if !about.created {
+		s.config.keeps(s.app.stderr, about.Result)
 	}
 	if about.created && about.Mode != string(permission.ModeAuto) {
 		fmt.Fprintf(s.app.stderr, "note: the new session is in mode %s; with --mode auto it works without asking\n", about.Mode)
@@ -121,10 +124,8 @@ func (s *scheduleCommand) add(ctx context.Context, name, prompt string) error {
 
 // setup is what the session gets: a new one its folder, and what was named on the command line.
 func (s *scheduleCommand) setup(ctx context.Context, name string) (agent.Setup, error) {
-	setup := agent.Setup{Mode: string(s.config.Mode), Environ: commandEnviron(s.app.environ(), s.config.PassEnv)}
-	if s.config.origins["model"].From != "default" {
-		setup.Model = s.config.Model
-	}
+	setup := s.config.setup("")
+	setup.Environ = commandEnviron(s.app.environ(), s.config.PassEnv)
 	list, err := s.app.sessions(ctx, s.config)
 	if err != nil {
 		return setup, err

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"strings"
 	"time"
@@ -20,6 +22,40 @@ import (
 // newSessionName makes a name that sorts by day and can be typed, such as 1123-k3fx9p.
 func newSessionName() string {
 	return time.Now().Format("0102-") + strings.ToLower(rand.Text()[:6])
+}
+
+// setup is what the settings want of a session: what was typed holds for every one, what the environment, the config file
+// and the defaults say for a new one. mode is that of a new one when nobody chose one.
+func (c config) setup(mode permission.Mode) agent.Setup {
+	setup := c.settle("", origin.typed)
+	setup.New = new(c.settle(mode, func(origin) bool { return true }))
+	return setup
+}
+
+func (c config) settle(mode permission.Mode, counts func(origin) bool) (s agent.Setup) {
+	if counts(c.origins["mode"]) {
+		s.Mode = string(cmp.Or(c.Mode, mode))
+	}
+	if from := c.origins["model"]; counts(from) && from.From != fromDefault {
+		s.Model = c.Model
+	}
+	if counts(c.origins["maxSteps"]) {
+		s.MaxSteps = &c.MaxSteps
+	}
+	return s
+}
+
+// keeps tells who has set a mode or a model for all sessions that this one was there before.
+func (c config) keeps(stderr io.Writer, about headless.Result) {
+	for _, s := range []struct{ name, want, have string }{
+		{"mode", string(c.Mode), about.Mode}, {"model", c.Model, about.Model},
+	} {
+		from := c.origins[s.name]
+		if s.want != s.have && from.From != fromDefault && s.want != "" {
+			fmt.Fprintf(stderr, "note: session %s keeps its %s, %s: what %s says is for new sessions (--%s changes it)\n",
+				about.Session, s.name, headless.Line(s.have, 80), from.From, s.name)
+		}
+	}
 }
 
 // An opened session is what the agent says of it.
