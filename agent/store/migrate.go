@@ -26,11 +26,14 @@ var clientsSQL string
 //go:embed migrations/5_context.sql
 var contextSQL string
 
+//go:embed migrations/6_keep.sql
+var keepSQL string
+
 // migrations are the scripts in order: script i leads from schema version i to i+1. They are never changed once
 // released. A migration library would cost its package initialisers at every start of the program and a dozen modules,
 // for the loop below.
 func migrations() []string {
-	return []string{sessionsSQL, systemSQL, schedulesSQL, clientsSQL, contextSQL}
+	return []string{sessionsSQL, systemSQL, schedulesSQL, clientsSQL, contextSQL, keepSQL}
 }
 
 // migrate brings the file to the newest schema: all missing scripts in one transaction, so that it has either the old
@@ -94,6 +97,20 @@ func useWAL(ctx context.Context, conn *sql.Conn) error {
 	}
 	if mode != "wal" {
 		return fmt.Errorf("its file system cannot share memory between processes, as SQLite's log needs (journal mode %q)", mode)
+	}
+	return nil
+}
+
+// allowReclaim makes a file from before schema 6 one whose free pages can be given back, which takes copying all of it:
+// about 3 s and twice the room for each GB, once.
+func allowReclaim(ctx context.Context, conn *sql.Conn) error {
+	const incremental = 2
+	var mode int
+	if err := conn.QueryRowContext(ctx, "PRAGMA auto_vacuum").Scan(&mode); err != nil || mode == incremental {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, "VACUUM"); err != nil { // to what the connection's pragma says
+		return fmt.Errorf("copying it once: %w", err)
 	}
 	return nil
 }

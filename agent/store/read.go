@@ -11,18 +11,20 @@ import (
 	"github.com/coder-agent/coder/agent/chat"
 )
 
-const sessionColumns = "key, name, workdir, model, mode, title, titled, status, steps, usage, messages, created, updated, project, forked_from, forked_at, route"
+const sessionColumns = `key, name, workdir, model, mode, title, titled, status, steps, usage, messages, created, updated,
+	project, forked_from, forked_at, route, pinned,
+	(SELECT ifnull(sum(length(body) + ifnull(length(steps), 0)), 0) FROM messages WHERE session = key)`
 
 // Session returns the session's row, or false.
 func (s *Store) Session(ctx context.Context, key string) (Session, bool, error) {
 	return first(readRows(ctx, s, "reading session "+key, scanSession,
-		"SELECT "+sessionColumns+" FROM sessions WHERE key = ?", key))
+		"SELECT "+sessionColumns+" FROM sessions WHERE key = ? AND status <> ?", key, removed))
 }
 
 // Sessions returns all sessions, the last updated first.
 func (s *Store) Sessions(ctx context.Context) ([]Session, error) {
 	return readRows(ctx, s, "listing sessions", scanSession,
-		"SELECT "+sessionColumns+" FROM sessions ORDER BY updated DESC, key")
+		"SELECT "+sessionColumns+" FROM sessions WHERE status <> ? ORDER BY updated DESC, key", removed)
 }
 
 // A Page says which sessions a list holds, at most Limit of them.
@@ -36,8 +38,8 @@ type Page struct {
 // SessionsPage returns a part of the list of Sessions.
 func (s *Store) SessionsPage(ctx context.Context, p Page) ([]Session, error) {
 	return readRows(ctx, s, "listing sessions", scanSession, "SELECT "+sessionColumns+` FROM sessions
-		WHERE (?1 = '' OR workdir = ?1) AND (?2 = 0 OR updated < ?2 OR updated = ?2 AND key > ?3)
-		ORDER BY updated DESC, key LIMIT ?4`, p.Workdir, nanos(p.Before), p.Key, p.Limit)
+		WHERE (?1 = '' OR workdir = ?1) AND (?2 = 0 OR updated < ?2 OR updated = ?2 AND key > ?3) AND status <> ?5
+		ORDER BY updated DESC, key LIMIT ?4`, p.Workdir, nanos(p.Before), p.Key, p.Limit, removed)
 }
 
 // System returns the session's system prompt, or false when it has none yet.
@@ -139,7 +141,7 @@ func scanSession(rows *sql.Rows) (Session, error) {
 	var usage sql.RawBytes
 	var created, updated int64
 	err := rows.Scan(&s.Key, &s.Name, &s.Workdir, &s.Model, &s.Mode, &s.Title, &s.Titled, &s.Status, &s.MaxSteps,
-		&usage, &s.Messages, &created, &updated, &s.Project, &s.ForkedFrom, &s.ForkedAt, &s.Route)
+		&usage, &s.Messages, &created, &updated, &s.Project, &s.ForkedFrom, &s.ForkedAt, &s.Route, &s.Pinned, &s.Bytes)
 	if err != nil {
 		return Session{}, err
 	}

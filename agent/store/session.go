@@ -26,6 +26,9 @@ type Session struct {
 	ForkedFrom string // the name of the session it is a fork of, or ""
 	ForkedAt   string // the id of the last message it took over
 	Route      string // the key by which providers know it; "" is its own
+
+	Pinned bool  // never deleted to make room
+	Bytes  int64 // of its messages; read only
 }
 
 // A System is a session's system prompt.

@@ -53,6 +53,7 @@ type writer struct {
 	stmts   *statements
 	ctx     context.Context // of the statements: it never ends, so that what has begun is finished
 	pending chan *pendingWrite
+	chores  chan *chore
 	done    chan struct{} // closed when run has returned
 
 	synchronous Durability // what the connection is set to
@@ -61,17 +62,25 @@ type writer struct {
 func newWriter(ctx context.Context, s *Store, conn *sql.Conn) *writer {
 	return &writer{
 		store: s, conn: conn, stmts: newStatements(conn), ctx: ctx,
-		pending: make(chan *pendingWrite), done: make(chan struct{}), synchronous: Fast,
+		pending: make(chan *pendingWrite), chores: make(chan *chore), done: make(chan struct{}), synchronous: Fast,
 	}
 }
 
-// run commits batch after batch until the store closes.
+// run commits batch after batch until the store closes. A chore comes only when no write waits.
 func (w *writer) run() {
 	defer close(w.done)
 	for {
 		select {
 		case first := <-w.pending:
 			w.commitAll(w.gather(first))
+			continue
+		default:
+		}
+		select {
+		case first := <-w.pending:
+			w.commitAll(w.gather(first))
+		case c := <-w.chores:
+			c.result <- c.do(w)
 		case <-w.store.closing:
 			return
 		}
