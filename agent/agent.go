@@ -167,13 +167,7 @@ func (a *CoderAgent) Messages(ctx context.Context) (messages []chat.Message, err
 
 // delete cancels all turns, removes the session from disk and ends its subscriptions.
 func (a *CoderAgent) delete(ctx context.Context) error {
-	return a.still(ctx, func(s *state) error {
-		if err := s.remove(); err != nil {
-			return err
-		}
-		s.gone = ErrDeleted
-		return nil
-	})
+	return a.still(ctx, (*state).remove)
 }
 
 // still cancels all turns, waits until none runs, and then runs command.

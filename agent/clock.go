@@ -89,7 +89,7 @@ func (h *Host) clock() {
 	}
 }
 
-// sweep drops what was kept for long enough.
+// sweep drops what was kept for long enough, and gives its room back.
 func (h *Host) sweep() {
 	err := h.store.Write(h.ctx, store.Fast, func(tx *store.Tx) error {
 		return tx.Sweep(h.opts.Now().Add(-keepEvents))
@@ -98,6 +98,7 @@ func (h *Host) sweep() {
 	if err != nil && h.ctx.Err() == nil {
 		h.opts.Logger.Error("sweeping the data dir", "err", err)
 	}
+	h.tidy()
 }
 
 // wakeDue tells the agents of schedules that are due, and returns how long the clock may sleep. A schedule that its

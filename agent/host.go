@@ -43,6 +43,8 @@ type Host struct {
 	opened    time.Time
 	replanned chan struct{} // has room for one; wakes the clock
 	planned   atomic.Pointer[Planned]
+
+	retained time.Time // when the retention was applied last; the clock's
 }
 
 // Open takes the lock of dir, or returns a *HeldError, opens its store and resumes the turns that are open there. The
@@ -100,8 +102,11 @@ func open(ctx context.Context, dir string, lock *flock.Flock, opts Options) (*Ho
 	return h, nil
 }
 
-// resume wakes every agent that has work.
+// resume ends deletions that an earlier host has begun, and wakes every agent that has work.
 func (h *Host) resume(ctx context.Context) error {
+	if err := h.endRemovals(ctx); err != nil {
+		return err
+	}
 	keys, err := h.store.OpenSessions(ctx)
 	if err != nil {
 		return err
@@ -116,6 +121,19 @@ func (h *Host) resume(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// endRemovals deletes what is left of sessions that are half deleted.
+func (h *Host) endRemovals(ctx context.Context) error {
+	keys, err := h.store.Removed(ctx)
+	for _, key := range keys {
+		a, errAgent := h.Agent(ctx, key)
+		if errAgent != nil {
+			return errAgent
+		}
+		err = errors.Join(err, a.erase())
+	}
+	return err
 }
 
 // Close refuses new work, cancels turns (they stay open on disk), waits for everything the host owns and releases the
@@ -176,6 +194,10 @@ type Session struct {
 
 	ParentSession string `json:"parentSession,omitempty"` // of a fork
 	ForkedAt      string `json:"forkedAt,omitempty"`      // the last message that it took over
+
+	Pinned    bool  `json:"pinned"`    // never deleted to make room
+	Bytes     int64 `json:"bytes"`     // of its messages on disk
+	Schedules int   `json:"schedules"` // how many it has
 }
 
 // A Status says what a session is doing.
@@ -215,11 +237,12 @@ func SessionOf(r store.Session) Session {
 		Name: r.Name, Parent: parent, Title: r.Title, Workdir: r.Workdir, Model: r.Model, Mode: permission.Mode(r.Mode),
 		Status: Status(r.Status), Messages: r.Messages, Usage: r.Usage, Created: r.Created, Updated: r.Updated,
 		ParentSession: r.ForkedFrom, ForkedAt: r.ForkedAt,
+		Pinned: r.Pinned, Bytes: r.Bytes, Schedules: r.Schedules,
 	}
 }
 
-// Delete cancels the session's turns and removes it from disk, and with it all sessions below it. Their subscribers get
-// ErrDeleted.
+// Delete cancels the session's turns and removes it from disk, and with it all sessions below it; then nothing of their
+// text is left in the store's files. Their subscribers get ErrDeleted.
 func (h *Host) Delete(ctx context.Context, name string) error {
 	a, err := h.Agent(ctx, name)
 	if err != nil {
@@ -231,7 +254,13 @@ func (h *Host) Delete(ctx context.Context, name string) error {
 	if err := a.delete(ctx); err != nil {
 		return err
 	}
-	return h.deleteBelow(ctx, a.key) // what its turn made before it ended
+	if err := h.deleteBelow(ctx, a.key); err != nil { // what its turn made before it ended
+		return err
+	}
+	if _, err := h.store.Reclaim(ctx); err != nil {
+		return fmt.Errorf("session %s is deleted, but its text is still in free pages of the store's file: %w", name, err)
+	}
+	return nil
 }
 
 // Busy reports how many turns run or wait in queues and how many subscribers there are.

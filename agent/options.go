@@ -31,6 +31,7 @@ type Options struct {
 	Sandbox   string                               // what bounds the commands, for the state document; "" means none
 	StepLimit int                                  // model responses in one turn; 0 means 100
 	IdleAfter time.Duration                        // an agent without work or subscribers sleeps after this; 0 means 10 min
+	Retention Retention                            // what is deleted by itself: at the start and daily
 	Now       func() time.Time                     // nil means time.Now
 	Logger    *slog.Logger                         // nil discards
 	Changed   func()                               // called after Busy or Planned may have changed; must not block or call the host

@@ -46,6 +46,9 @@ func (a *CoderAgent) load(ctx context.Context) (*state, error) {
 		return nil, err
 	}
 	if !s.known {
+		if err := a.forget(ctx); err != nil {
+			return nil, err
+		}
 		now := a.host.opts.Now()
 		s.session = store.Session{
 			Name: a.name, Key: a.key, Workdir: a.host.opts.Workdir, Model: a.host.opts.ModelID,
@@ -93,6 +96,15 @@ func (a *CoderAgent) load(ctx context.Context) (*state, error) {
 		s.next()
 	}
 	return s, nil
+}
+
+// forget deletes what may be left of a session that was half deleted under this name.
+func (a *CoderAgent) forget(ctx context.Context) error {
+	keys, err := a.host.store.Removed(ctx)
+	if err != nil || !slices.Contains(keys, a.key) {
+		return err
+	}
+	return a.erase()
 }
 
 func (s *state) loadTurns(ctx context.Context, turns []store.Turn) error {
@@ -262,18 +274,26 @@ func (s *state) view() []chat.Message {
 	return messages
 }
 
-// remove deletes the session from disk and memory.
+// remove deletes the session from disk and memory. Once it is hidden it is gone, whatever happens then: erase is called
+// again when a session of that name is loaded, and by the next host.
 func (s *state) remove() error {
-	key := s.agent.key
-	err := s.agent.host.store.Write(context.WithoutCancel(s.agent.host.ctx), store.Safe, func(tx *store.Tx) error {
-		return tx.DeleteSession(key)
-	})
+	a := s.agent
+	err := a.host.store.Write(context.WithoutCancel(a.host.ctx), store.Safe, func(tx *store.Tx) error { return tx.HideSession(a.key) })
 	if err != nil {
-		return fmt.Errorf("deleting session %s: %w", s.agent.name, err)
+		return fmt.Errorf("deleting session %s: %w", a.name, err)
 	}
-	s.agent.host.replan()
-	if err := os.RemoveAll(s.agent.scratch()); err != nil {
-		return fmt.Errorf("deleting what session %s left behind: %w", s.agent.name, err)
+	s.gone = ErrDeleted
+	a.host.replan()
+	return a.erase()
+}
+
+// erase deletes what is on disk of a session that is hidden.
+func (a *CoderAgent) erase() error {
+	if err := os.RemoveAll(a.scratch()); err != nil {
+		return fmt.Errorf("deleting what session %s left behind: %w", a.name, err)
+	}
+	if err := a.host.store.Remove(context.WithoutCancel(a.host.ctx), a.key); err != nil {
+		return fmt.Errorf("deleting session %s: %w", a.name, err)
 	}
 	return nil
 }

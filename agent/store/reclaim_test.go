@@ -91,6 +91,14 @@ func reclaim(t testing.TB, s *Store) int64 {
 	return freed
 }
 
+func remove(t testing.TB, s *Store, key string) {
+	t.Helper()
+	write(t, s, Safe, func(tx *Tx) error { return tx.HideSession(key) })
+	if err := s.Remove(t.Context(), key); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestWhatIsDeletedLeavesNoTrace: neither in the file nor in its log, while the store is open and after it is closed;
 // the rest is as it was, and the file is shorter.
 func TestWhatIsDeletedLeavesNoTrace(t *testing.T) {
@@ -107,9 +115,7 @@ func TestWhatIsDeletedLeavesNoTrace(t *testing.T) {
 			if traces(t, dir, word(0)) == 0 {
 				t.Fatal("the word of the session is nowhere: this test sees nothing")
 			}
-			if err := s.Remove(t.Context(), "k0"); err != nil {
-				t.Fatal(err)
-			}
+			remove(t, s, "k0")
 			reclaim(t, s)
 			size := fileSize(t, dir)
 			if n := traces(t, dir, word(0)); n > 0 {
@@ -119,9 +125,7 @@ func TestWhatIsDeletedLeavesNoTrace(t *testing.T) {
 			sound(t, s)
 
 			crowd(t, s, 1, 200, sizes...) // room is needed again
-			if err := s.Remove(t.Context(), "k0"); err != nil {
-				t.Fatal(err)
-			}
+			remove(t, s, "k0")
 			if freed := reclaim(t, s); freed == 0 || fileSize(t, dir) > size {
 				t.Errorf("%d bytes were freed, the file has %d; it had %d", freed, fileSize(t, dir), size)
 			}
@@ -155,9 +159,7 @@ func TestAStoreThatDiesWhileItReclaimsLosesNothing(t *testing.T) {
 	s := open(t, dir)
 	crowd(t, s, 3, 300, 900, 20_000, 100_000)
 	before := read(t, s.Messages, "k2")
-	if err := s.Remove(t.Context(), "k0"); err != nil {
-		t.Fatal(err)
-	}
+	remove(t, s, "k0")
 	for n := range 8 {
 		err := s.between(t.Context(), func(w *writer) error {
 			step, err := w.vacuum(50 << n % 4)
@@ -202,9 +204,7 @@ func TestWritesGoOnWhileTheLogIsRead(t *testing.T) {
 	if err := reader.QueryRowContext(t.Context(), "SELECT count(*) FROM messages").Scan(&n); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Remove(t.Context(), "k0"); err != nil {
-		t.Fatal(err)
-	}
+	remove(t, s, "k0")
 	done := make(chan error, 1)
 	go func() {
 		_, err := s.Reclaim(t.Context())
@@ -277,10 +277,7 @@ func TestAHalfDeletedSessionIsInNoListAndGoesInTheEnd(t *testing.T) {
 	s := open(t, dir)
 	crowd(t, s, 2, 20, 100)
 	want(t, "the sessions half deleted", readAll(t, s), []string(nil))
-	// What Remove has done when the process dies after its first commits.
-	if _, err := s.writer.conn.ExecContext(t.Context(), "UPDATE sessions SET status = ? WHERE key = 'k0'", removed); err != nil {
-		t.Fatal(err)
-	}
+	write(t, s, Safe, func(tx *Tx) error { return tx.HideSession("k0") }) // then the process dies in the middle of Remove
 	write(t, s, Fast, func(tx *Tx) error { return tx.DeleteMessagesFrom("k0", 10) })
 
 	s = reopen(t, s, dir)
@@ -292,9 +289,7 @@ func TestAHalfDeletedSessionIsInNoListAndGoesInTheEnd(t *testing.T) {
 	if _, ok, err := s.Session(t.Context(), "k0"); ok || err != nil {
 		t.Errorf("Session(k0) = %v, %v", ok, err)
 	}
-	if err := s.Remove(t.Context(), "k0"); err != nil {
-		t.Fatal(err)
-	}
+	remove(t, s, "k0")
 	want(t, "the sessions half deleted", readAll(t, s), []string(nil))
 	want(t, "its messages", read(t, s.Messages, "k0"), []chat.Message(nil))
 }
@@ -362,7 +357,10 @@ func BenchmarkWriteWhileReclaiming(b *testing.B) {
 				start := time.Now()
 				done := make(chan error, 1)
 				go func() {
-					err := s.Remove(b.Context(), "k0")
+					err := s.Write(b.Context(), Safe, func(tx *Tx) error { return tx.HideSession("k0") })
+					if err == nil {
+						err = s.Remove(b.Context(), "k0")
+					}
 					if err == nil {
 						_, err = s.Reclaim(b.Context())
 					}

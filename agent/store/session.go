@@ -27,8 +27,9 @@ type Session struct {
 	ForkedAt   string // the id of the last message it took over
 	Route      string // the key by which providers know it; "" is its own
 
-	Pinned bool  // never deleted to make room
-	Bytes  int64 // of its messages; read only
+	Pinned    bool  // never deleted to make room
+	Bytes     int64 // of its messages; read only
+	Schedules int   // how many it has; read only
 }
 
 // A System is a session's system prompt.
