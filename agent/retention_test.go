@@ -57,7 +57,9 @@ func TestRetentionLetsGoOnlyWhatNobodyNeeds(t *testing.T) {
 		{"what goes by age makes room for the rest", agent.Retention{Unused: 100 * day, Bytes: 60}, mixed, "year: unused for 365 days"},
 		{"pinned, running, waiting and planned ones stay", agent.Retention{Unused: day, Count: 1, Bytes: 1}, kept, ""},
 		{
-			"what stays counts against the size", agent.Retention{Bytes: 45}, append(slices.Clone(kept), session("free", 2*day, 10)),
+			"what stays counts against the size",
+			agent.Retention{Bytes: 45},
+			append(slices.Clone(kept), session("free", 2*day, 10)),
 			"free: all together take more than 0 MB",
 		},
 		{"a pinned one takes its place among the last", agent.Retention{Count: 1}, []agent.Session{session("a", 2*day, 1, pinned), session("b", 3*day, 1)}, "b: not among the last 1"},
