@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -101,7 +100,7 @@ func (r Retention) why(s Session, i int, size int64, now time.Time) string {
 	case r.Count > 0 && i >= r.Count:
 		return fmt.Sprintf("not among the last %d", r.Count)
 	case r.Bytes > 0 && size > r.Bytes:
-		return fmt.Sprintf("all together take more than %d MB", int64(math.Round(float64(r.Bytes)/1e6)))
+		return fmt.Sprintf("all together take more than %g MB", float64(r.Bytes)/1e6)
 	}
 	return ""
 }

@@ -32,11 +32,11 @@ func TestRetentionLetsGoOnlyWhatNobodyNeeds(t *testing.T) {
 	planned := func(s *agent.Session) { s.Schedules = 1 }
 
 	mixed := []agent.Session{
-		session("now", time.Hour, 10), session("week", 7*day, 20), session("month", 30*day, 30), session("year", 365*day, 40),
+		session("now", time.Hour, 10e6), session("week", 7*day, 20e6), session("month", 30*day, 30e6), session("year", 365*day, 40e6),
 	}
 	kept := []agent.Session{
-		session("pinned", 365*day, 10, pinned), session("running", 365*day, 10, running),
-		session("waiting", 365*day, 10, waiting), session("planned", 365*day, 10, planned),
+		session("pinned", 365*day, 10e6, pinned), session("running", 365*day, 10e6, running),
+		session("waiting", 365*day, 10e6, waiting), session("planned", 365*day, 10e6, planned),
 	}
 	tests := []struct {
 		name string
@@ -51,16 +51,16 @@ func TestRetentionLetsGoOnlyWhatNobodyNeeds(t *testing.T) {
 		{"the last 24 hours stay even if less is wanted", agent.Retention{Unused: time.Minute}, mixed, "year: unused for 365 days; month: unused for 30 days; week: unused for 7 days"},
 		{"by number", agent.Retention{Count: 2}, mixed, "year: not among the last 2; month: not among the last 2"},
 		{"the order of the list does not matter", agent.Retention{Count: 3}, []agent.Session{mixed[3], mixed[0], mixed[2], mixed[1]}, "year: not among the last 3"},
-		{"by size, the longest unused first and no more than needed", agent.Retention{Bytes: 60}, mixed, "year: all together take more than 0 MB"},
-		{"by size, more of them", agent.Retention{Bytes: 59}, mixed, "year: all together take more than 0 MB; month: all together take more than 0 MB"},
-		{"what fits stays", agent.Retention{Bytes: 100}, mixed, ""},
-		{"what goes by age makes room for the rest", agent.Retention{Unused: 100 * day, Bytes: 60}, mixed, "year: unused for 365 days"},
+		{"by size, the longest unused first and no more than needed", agent.Retention{Bytes: 60e6}, mixed, "year: all together take more than 60 MB"},
+		{"by size, more of them", agent.Retention{Bytes: 59e6}, mixed, "year: all together take more than 59 MB; month: all together take more than 59 MB"},
+		{"what fits stays", agent.Retention{Bytes: 100e6}, mixed, ""},
+		{"what goes by age makes room for the rest", agent.Retention{Unused: 100 * day, Bytes: 60e6}, mixed, "year: unused for 365 days"},
 		{"pinned, running, waiting and planned ones stay", agent.Retention{Unused: day, Count: 1, Bytes: 1}, kept, ""},
 		{
 			"what stays counts against the size",
-			agent.Retention{Bytes: 45},
-			append(slices.Clone(kept), session("free", 2*day, 10)),
-			"free: all together take more than 0 MB",
+			agent.Retention{Bytes: 45.5e6},
+			append(slices.Clone(kept), session("free", 2*day, 10e6)),
+			"free: all together take more than 45.5 MB",
 		},
 		{"a pinned one takes its place among the last", agent.Retention{Count: 1}, []agent.Session{session("a", 2*day, 1, pinned), session("b", 3*day, 1)}, "b: not among the last 1"},
 		{"a clock that was set back deletes nothing", agent.Retention{Unused: day}, []agent.Session{session("future", -day, 1)}, ""},
@@ -77,8 +77,8 @@ func TestRetentionLetsGoOnlyWhatNobodyNeeds(t *testing.T) {
 	}
 }
 
-// talk gives the host's session one turn.
-func talk(t *testing.T, h *agent.Host, model *agenttest.Model, name, text string) {
+// converse gives the host's session one turn.
+func converse(t *testing.T, h *agent.Host, model *agenttest.Model, name, text string) {
 	t.Helper()
 	a := agenttest.Agent(t, h, name)
 	sub, err := a.Subscribe(t.Context())
@@ -92,7 +92,7 @@ func talk(t *testing.T, h *agent.Host, model *agenttest.Model, name, text string
 	agenttest.Finish(t, sub, id)
 }
 
-func names(t *testing.T, h *agent.Host) string {
+func sessionNames(t *testing.T, h *agent.Host) string {
 	t.Helper()
 	list, err := h.Sessions(t.Context())
 	if err != nil {
@@ -114,7 +114,7 @@ func TestPruneDeletesWhatItWasShownAndNoMore(t *testing.T) {
 	dir := t.TempDir()
 	h := agenttest.Open(t, dir, opts)
 	for _, name := range []string{"a", "b", "Kept", "used"} {
-		talk(t, h, model, name, "the secret of "+name)
+		converse(t, h, model, name, "the secret of "+name)
 	}
 	scratch, err := agenttest.Agent(t, h, "a").ScratchDir(t.Context())
 	if err != nil {
@@ -130,10 +130,10 @@ func TestPruneDeletesWhatItWasShownAndNoMore(t *testing.T) {
 		t.Fatal(err)
 	}
 	shown := month.Dispensable(list, now)
-	if len(shown) != 3 || names(t, h) != "Kept a b used" {
-		t.Fatalf("shown: %+v, there: %s", shown, names(t, h))
+	if len(shown) != 3 || sessionNames(t, h) != "Kept a b used" {
+		t.Fatalf("shown: %+v, there: %s", shown, sessionNames(t, h))
 	}
-	talk(t, h, model, "used", "again")
+	converse(t, h, model, "used", "again")
 
 	pruned, err := h.Prune(t.Context(), month, []string{"A", "used"})
 	if err != nil {
@@ -142,7 +142,7 @@ func TestPruneDeletesWhatItWasShownAndNoMore(t *testing.T) {
 	if len(pruned.Sessions) != 1 || pruned.Sessions[0].Name != "a" || pruned.Sessions[0].Why != "unused for 60 days" || pruned.Sessions[0].Bytes == 0 {
 		t.Errorf("pruned %+v", pruned)
 	}
-	if got := names(t, h); got != "Kept b used" {
+	if got := sessionNames(t, h); got != "Kept b used" {
 		t.Errorf("left are %s", got)
 	}
 	if _, err := os.Stat(scratch); !errors.Is(err, os.ErrNotExist) {
@@ -157,8 +157,8 @@ func TestPruneDeletesWhatItWasShownAndNoMore(t *testing.T) {
 			t.Errorf("its text is still in the file %q", suffix)
 		}
 	}
-	if _, err := h.Prune(t.Context(), month, nil); err != nil || names(t, h) != "Kept used" {
-		t.Errorf("without names: left are %s, %v", names(t, h), err)
+	if _, err := h.Prune(t.Context(), month, nil); err != nil || sessionNames(t, h) != "Kept used" {
+		t.Errorf("without names: left are %s, %v", sessionNames(t, h), err)
 	}
 }
 
@@ -177,7 +177,7 @@ func TestPinsOutliveTheHostAndAreNoUse(t *testing.T) {
 		return list[0]
 	}
 	h := agenttest.Open(t, dir, opts)
-	talk(t, h, model, "a", "hello")
+	converse(t, h, model, "a", "hello")
 	used := session(h).Updated
 	now = now.Add(time.Hour)
 	if err := h.Pin(t.Context(), "a", true); err != nil {
@@ -193,13 +193,13 @@ func TestPinsOutliveTheHostAndAreNoUse(t *testing.T) {
 	if !session(h).Pinned {
 		t.Error("after a restart the pin is gone")
 	}
-	talk(t, h, model, "A", "a turn keeps it")
+	converse(t, h, model, "A", "a turn keeps it")
 	if err := h.Pin(t.Context(), "a", false); err != nil || session(h).Pinned {
 		t.Errorf("unpinning: %v, %+v", err, session(h))
 	}
 	var none *agent.NoSessionError
-	if err := h.Pin(t.Context(), "nobody", true); !errors.As(err, &none) || names(t, h) != "a" {
-		t.Errorf("pinning nobody: %v; there are %s", err, names(t, h))
+	if err := h.Pin(t.Context(), "nobody", true); !errors.As(err, &none) || sessionNames(t, h) != "a" {
+		t.Errorf("pinning nobody: %v; there are %s", err, sessionNames(t, h))
 	}
 }
 
@@ -214,11 +214,11 @@ func TestTheHostAppliesItsRetentionAtItsStartAndDaily(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		talk(t, h, model, "old", "x")
+		converse(t, h, model, "old", "x")
 		time.Sleep(8 * day)
-		talk(t, h, model, "new", "y")
+		converse(t, h, model, "new", "y")
 		time.Sleep(5 * day)
-		if got := names(t, h); got != "new old" {
+		if got := sessionNames(t, h); got != "new old" {
 			t.Errorf("a host without retention has left %s", got)
 		}
 		if err := h.Close(); err != nil {
@@ -229,16 +229,16 @@ func TestTheHostAppliesItsRetentionAtItsStartAndDaily(t *testing.T) {
 		if h, err = agent.Open(t.Context(), dir, opts); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Second)
-		if got := names(t, h); got != "new" {
+		time.Sleep(2 * time.Second) // its first sweep comes after one
+		if got := sessionNames(t, h); got != "new" {
 			t.Errorf("at its start the host has left %s", got)
 		}
 		time.Sleep(day)
-		if got := names(t, h); got != "new" {
+		if got := sessionNames(t, h); got != "new" {
 			t.Errorf("on the first day the host has left %s", got)
 		}
 		time.Sleep(2 * day)
-		if got := names(t, h); got != "" {
+		if got := sessionNames(t, h); got != "" {
 			t.Errorf("once it was due the host has left %s", got)
 		}
 		if err := h.Close(); err != nil {
@@ -253,7 +253,7 @@ func TestAHostEndsTheDeletionsOfTheLast(t *testing.T) {
 	opts := agenttest.Options(t, model)
 	dir := t.TempDir()
 	h := agenttest.Open(t, dir, opts)
-	talk(t, h, model, "a", "hello")
+	converse(t, h, model, "a", "hello")
 	scratch, err := agenttest.Agent(t, h, "a").ScratchDir(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -263,13 +263,13 @@ func TestAHostEndsTheDeletionsOfTheLast(t *testing.T) {
 	}
 	hide(t, dir, "a")
 	h = agenttest.Open(t, dir, opts)
-	if got := names(t, h); got != "" {
+	if got := sessionNames(t, h); got != "" {
 		t.Errorf("there are %s", got)
 	}
 	if _, err := os.Stat(filepath.Clean(scratch)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("its scratch folder is still there (%v)", err)
 	}
-	talk(t, h, model, "a", "anew")
+	converse(t, h, model, "a", "anew")
 	messages, err := agenttest.Agent(t, h, "a").Messages(t.Context())
 	if err != nil || len(messages) != 2 {
 		t.Errorf("the new session has %d messages, %v", len(messages), err)

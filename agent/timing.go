@@ -117,11 +117,11 @@ func (p Plan) read(r *store.Schedule, now time.Time) error {
 		t.line, err = parseCron(p.Cron, in)
 	case p.Every != "":
 		t.kind = Every
-		t.every, err = parseWait(p.Every)
+		t.every, err = ParseWait(p.Every)
 		r.Spec = t.every.String()
 	case p.In != "":
 		var wait time.Duration
-		wait, err = parseWait(p.In)
+		wait, err = ParseWait(p.In)
 		t.kind, t.once = Once, now.Add(wait)
 	default:
 		t.kind = Once
@@ -174,8 +174,8 @@ var (
 	}
 )
 
-// parseWait reads a length of time, such as 90s, 1h30m, 2d or 30 minutes, to the second.
-func parseWait(text string) (sum time.Duration, err error) {
+// ParseWait reads a length of time, such as 90s, 1h30m, 2d or 30 minutes, to the second.
+func ParseWait(text string) (sum time.Duration, err error) {
 	wrong := fmt.Errorf("%q is not a length of time such as 90s, 1h30m or 2d", text)
 	rest := strings.ToLower(text)
 	for {

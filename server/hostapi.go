@@ -24,6 +24,11 @@ func (s *Server) hostRoute(segments []string) http.HandlerFunc {
 	case len(segments) > 1 && segments[0] == "sessions" && agent.ValidAddress(strings.Join(segments[1:], "/")):
 		name := strings.Join(segments[1:], "/")
 		return only(http.MethodDelete, func(w http.ResponseWriter, r *http.Request) { s.deleteSession(w, r, name) })
+	case len(segments) > 2 && segments[0] == "sessions" && segments[len(segments)-1] == "pin":
+		name := strings.Join(segments[1:len(segments)-1], "/")
+		return only(http.MethodPost, func(w http.ResponseWriter, r *http.Request) { s.pin(w, r, name) })
+	case slices.Equal(segments, []string{"prune"}):
+		return only(http.MethodPost, s.prune)
 	case slices.Equal(segments, []string{"schedules"}):
 		return only(http.MethodGet, s.schedules)
 	case len(segments) == 2 && segments[0] == "schedules":

@@ -153,12 +153,13 @@ func refuse(w http.ResponseWriter, err error) {
 	status := http.StatusInternalServerError
 	var name *agent.NameError
 	var none *agent.NoScheduleError
+	var noSession *agent.NoSessionError
 	switch {
 	case errors.Is(err, agent.ErrShutdown):
 		status = http.StatusServiceUnavailable
 	case errors.As(err, &name):
 		status = http.StatusBadRequest
-	case errors.As(err, &none):
+	case errors.As(err, &none), errors.As(err, &noSession):
 		status = http.StatusNotFound
 	}
 	body := errorBody{Error: err.Error()}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"net/url"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/adrg/xdg"
 	"github.com/spf13/cobra"
 
+	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/permission"
 )
 
@@ -35,6 +37,7 @@ type config struct {
 	MaxSteps int             // model responses in one turn; 0 leaves it to the host
 	Idle     time.Duration   // a detached host ends after this time without clients and work
 	PassEnv  []string        // further variables that the agent's commands may see
+	Keep     agent.Retention // what of unused sessions is kept; zero: all
 	Key      string          // of the provider; from the environment only
 
 	origins map[string]origin // by setting
@@ -136,6 +139,38 @@ var settings = []setting{
 			return nil
 		},
 	},
+	{
+		"keepDays", "", "CODER_KEEP_DAYS", constant("0"), "the host deletes sessions that nobody has used for so many days; 0: none",
+		func(c *config, s string) error {
+			days, err := bound(s, 36_500)
+			c.Keep.Unused = time.Duration(days) * 24 * time.Hour
+			return err
+		},
+	},
+	{
+		"keepSessions", "", "CODER_KEEP_SESSIONS", constant("0"), "the host keeps so many sessions, the last used first; 0: all",
+		func(c *config, s string) (err error) {
+			c.Keep.Count, err = bound(s, math.MaxInt32)
+			return err
+		},
+	},
+	{
+		"keepMB", "", "CODER_KEEP_MB", constant("0"), "the host keeps so many MB of messages, the last used sessions first; 0: all",
+		func(c *config, s string) error {
+			mb, err := bound(s, math.MaxInt32)
+			c.Keep.Bytes = int64(mb) * 1e6
+			return err
+		},
+	},
+}
+
+// bound reads a whole number from 0 to most.
+func bound(s string, most int) (int, error) {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 || n > most {
+		return 0, fmt.Errorf("%q is not a whole number from 0 to %d", s, most)
+	}
+	return n, nil
 }
 
 func nonEmpty(s string) error {

@@ -97,6 +97,15 @@ func (h hostFile) deleteSession(ctx context.Context, name string) error {
 	return h.request(ctx, http.MethodDelete, "/host/sessions/"+name, "", nil)
 }
 
+// post sends body as JSON.
+func (h hostFile) post(ctx context.Context, path string, body, result any) error {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	return h.request(ctx, http.MethodPost, path, string(data), result)
+}
+
 func (h hostFile) schedules(ctx context.Context) ([]agent.Schedule, error) {
 	var list server.Schedules
 	err := h.request(ctx, http.MethodGet, "/host/schedules", "", &list)

@@ -52,7 +52,7 @@ func printSessions(out io.Writer, list []agent.Session, width int, now time.Time
 		_, err := fmt.Fprintln(out, "no sessions yet")
 		return err
 	}
-	head := []string{"NAME", "STATUS", "USED", "COST", "FOLDER", "TITLE"}
+	head := []string{"NAME", "STATUS", "USED", "SIZE", "COST", "FOLDER", "TITLE"}
 	rows := [][]string{head}
 	for _, s := range list {
 		used := s.Updated.Local().Format(time.DateTime)
@@ -61,7 +61,7 @@ func printSessions(out io.Writer, list []agent.Session, width int, now time.Time
 			used, folder = ago(now.Sub(s.Updated), s.Updated), underHome(folder)
 		}
 		rows = append(rows, []string{
-			s.Name, string(s.Status), used, fmt.Sprintf("$%.4f", s.Usage.Cost), folder, headless.Line(s.Title, math.MaxInt),
+			s.Name, state(s), used, sizeText(s.Bytes), fmt.Sprintf("$%.4f", s.Usage.Cost), folder, headless.Line(s.Title, math.MaxInt),
 		})
 	}
 	if width > 0 {
@@ -75,13 +75,21 @@ func printSessions(out io.Writer, list []agent.Session, width int, now time.Time
 	return w.Flush()
 }
 
+// state is the status, and whether the session is pinned.
+func state(s agent.Session) string {
+	if s.Pinned {
+		return string(s.Status) + ", pinned"
+	}
+	return string(s.Status)
+}
+
 // dropped stands in the cells of a column for which there is no room.
 const dropped = "\x00"
 
 // fit makes the rows fit the width: the title takes what is left, the folder a part of it, and where that is too little
-// the folder goes, then the cost.
+// the folder goes, then size and cost.
 func fit(rows [][]string, width int) {
-	const name, cost, folder, title = 0, 3, 4, 5
+	const name, size, cost, folder, title = 0, 3, 4, 5, 6
 	limit(rows, name, max(leastName, width/4), headless.Line)
 	rest := width - columns(rows, folder)
 	if rest < leastBoth {
@@ -90,6 +98,7 @@ func fit(rows [][]string, width int) {
 		limit(rows, folder, (rest-gap)*2/5, tail)
 	}
 	if width-columns(rows, title) < leastTitle {
+		drop(rows, size)
 		drop(rows, cost)
 	}
 	limit(rows, title, max(leastTitle, width-columns(rows, title)), headless.Line)

@@ -20,6 +20,7 @@ func TestPrintSessions(t *testing.T) {
 		{
 			Name: "fix", Title: "the tests fail; find out why and fix it, please, and add a test", Status: agent.Waiting,
 			Workdir: filepath.Join(xdg.Home, "src", "a-project-with-a-long-name"), Updated: now.Add(-2 * time.Hour), Usage: chat.Usage{Cost: 0.0321},
+			Bytes: 1_234_567, Pinned: true,
 		},
 		{Name: "1124-k3fx9p", Title: "hello", Status: interrupted, Workdir: "/srv/x", Updated: now.Add(-40 * 24 * time.Hour)},
 	}
@@ -28,18 +29,18 @@ func TestPrintSessions(t *testing.T) {
 		want  string
 	}{
 		{0, `
-NAME         STATUS       USED                 COST     FOLDER                          TITLE
-fix          waiting      2026-11-24 10:00:00  $0.0321  HOME/src/a-project-with-a-long-name  the tests fail; find out why and fix it, please, and add a test
-1124-k3fx9p  interrupted  2026-10-15 12:00:00  $0.0000  /srv/x                          hello
+NAME         STATUS       USED                 SIZE  COST     FOLDER                          TITLE
+fix          waiting, pinned      2026-11-24 10:00:00  1.2 MB  $0.0321  HOME/src/a-project-with-a-long-name  the tests fail; find out why and fix it, please, and add a test
+1124-k3fx9p  interrupted  2026-10-15 12:00:00  0 B  $0.0000  /srv/x                          hello
 `},
 		{120, `
-NAME         STATUS       USED        COST     FOLDER                    TITLE
-fix          waiting      2h ago      $0.0321  …/a-project-with-a-long-name  the tests fail; find out why and fix it, p…
-1124-k3fx9p  interrupted  2026-10-15  $0.0000  /srv/x                    hello
+NAME         STATUS       USED        SIZE  COST     FOLDER                    TITLE
+fix          waiting, pinned      2h ago      1.2 MB  $0.0321  …oject-with-a-long-name  the tests fail; find out why and fi…
+1124-k3fx9p  interrupted  2026-10-15  0 B  $0.0000  /srv/x                    hello
 `},
 		{60, `
 NAME         STATUS       USED        TITLE
-fix          waiting      2h ago      the tests fail; find …
+fix          waiting, pinned      2h ago      the tests fail; f…
 1124-k3fx9p  interrupted  2026-10-15  hello
 `},
 	} {

@@ -46,6 +46,9 @@ func TestScripts(t *testing.T) {
 			"newer":     newerCmd,
 			"big":       bigCmd,
 			"page":      pageCmd,
+			"age":       ageCmd,
+			"absent":    absentCmd,
+			"waitgone":  waitGoneCmd,
 		},
 	})
 }
@@ -287,4 +290,62 @@ func waitHostless(ctx context.Context, dataDir string) error {
 		return fmt.Errorf("process %d: %w", h.PID, err)
 	}
 	return nil
+}
+
+// ageCmd lets a session look as if nobody had used it for so many days: age NAME DAYS. No host must run.
+func ageCmd(ts *testscript.TestScript, neg bool, args []string) {
+	days, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ctx := context.Background()
+	s, err := store.Open(ctx, ts.Getenv("DATA"))
+	ts.Check(err)
+	row, ok, err := s.Session(ctx, strings.ToLower(args[0]))
+	if err == nil && !ok {
+		err = fmt.Errorf("there is no session %s", args[0])
+	}
+	row.Updated = time.Now().Add(-time.Duration(days) * 24 * time.Hour)
+	if err == nil {
+		err = s.Write(ctx, store.Safe, func(tx *store.Tx) error { return tx.PutSession(row) })
+	}
+	ts.Check(errors.Join(err, s.Close()))
+}
+
+// absentCmd checks that a text is in no file of the data dir but the log: absent TEXT. With ! it must be in one.
+func absentCmd(ts *testscript.TestScript, neg bool, args []string) {
+	var found []string
+	ts.Check(filepath.WalkDir(ts.Getenv("DATA"), func(path string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || filepath.Ext(path) == ".log" {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if strings.Contains(string(data), args[0]) {
+			found = append(found, path)
+		}
+		return err
+	}))
+	if (len(found) > 0) != neg {
+		ts.Fatalf("%q is in %q", args[0], found)
+	}
+}
+
+// waitGoneCmd waits until there is no session of that name any more: waitgone NAME. A host tells nobody what it deletes
+// by itself, so this looks again and again.
+func waitGoneCmd(ts *testscript.TestScript, neg bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		h, ok, err := readHostFile(ts.Getenv("DATA"))
+		ts.Check(err)
+		if !ok {
+			ts.Fatalf("no host runs")
+		}
+		list, err := h.sessions(ctx)
+		ts.Check(err)
+		if !known(list, args[0]) {
+			return
+		}
+		<-tick.C
+	}
 }

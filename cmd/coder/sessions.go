@@ -20,12 +20,13 @@ import (
 func newSessions(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "sessions",
-		Short:   "List, show, fork and delete sessions",
+		Short:   "List, show, fork, delete, pin and prune sessions",
 		Example: "  coder sessions list\n  coder sessions show nightly",
 		Args:    args(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newSessionsList(a), newSessionsShow(a), newSessionsDelete(a), newSessionsFork(a))
+	cmd.AddCommand(newSessionsList(a), newSessionsShow(a), newSessionsDelete(a), newSessionsFork(a), newSessionsPrune(a),
+		newSessionsPin(a), newSessionsUnpin(a))
 	return cmd
 }
 
@@ -155,7 +156,7 @@ func (a *app) deleteSessions(ctx context.Context, c config, names []string) erro
 	}
 	for _, name := range names {
 		if !known(list, name) {
-			return noSession(name)
+			return &agent.NoSessionError{Name: name}
 		}
 	}
 	return a.borrowHost(ctx, c, list, func(conn *connector) error {
@@ -199,10 +200,6 @@ func (c *connector) ask(ctx context.Context, do func(hostFile) error) error {
 
 func known(list []agent.Session, name string) bool {
 	return slices.ContainsFunc(list, func(s agent.Session) bool { return strings.EqualFold(s.Name, name) })
-}
-
-func noSession(name string) error {
-	return &hintedError{fmt.Errorf("there is no session %s", name), "coder sessions list shows what there is"}
 }
 
 // lookUp asks the host or, without one, the store. One that ends between two questions is none.

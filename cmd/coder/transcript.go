@@ -38,7 +38,7 @@ func (a *app) transcript(ctx context.Context, c config, name string) (transcript
 	}
 	i := slices.IndexFunc(list, func(s agent.Session) bool { return strings.EqualFold(s.Name, name) })
 	if i < 0 {
-		return transcript{}, noSession(name)
+		return transcript{}, &agent.NoSessionError{Name: name}
 	}
 	t := transcript{session: list[i], resumes: nameOf(list, interrupted) != ""}
 	return t, read(ctx, c.DataDir, func(s *store.Store) error { return t.read(ctx, s) })

@@ -17,7 +17,7 @@ func agentOptions(c config, environ []string) (agent.Options, error) {
 		return agent.Options{}, err
 	}
 	return agent.Options{
-		Model: model, ModelID: c.Model, Tools: tools.All(), Mode: c.Mode, StepLimit: c.MaxSteps,
+		Model: model, ModelID: c.Model, Tools: tools.All(), Mode: c.Mode, StepLimit: c.MaxSteps, Retention: c.Keep,
 		System: systemPrompt(environ), Environ: commandEnviron(environ, c.PassEnv),
 	}, nil
 }
