@@ -60,7 +60,9 @@ func (d *decideCommand) run(ctx context.Context, name, call string) error {
 	}
 	// As long as another call waits, a host asks no model.
 	conn := &connector{app: d.app, config: d.config, anyProvider: true, keyless: chosen < len(t.waiting) && !t.resumes}
-	session, err := client.Dial(ctx, client.Options{Host: conn.address, Name: t.session.Name, Query: url.Values{"client": {"run"}}})
+	session, err := client.Dial(ctx, client.Options{
+		Host: conn.address, Name: t.session.Name, Kind: d.kind(), Query: url.Values{"client": {"run"}},
+	})
 	if err != nil {
 		return goingOn(t.session.Name, err)
 	}
@@ -78,6 +80,14 @@ func (d *decideCommand) run(ctx context.Context, name, call string) error {
 	}
 	options.Interrupt = d.app.takeSignals()
 	return d.app.follow(ctx, session, about, options)
+}
+
+// kind is what others see of this client.
+func (d *decideCommand) kind() string {
+	if d.approved {
+		return "approve"
+	}
+	return "deny"
 }
 
 // choose checks that the call waits, or any when none is named, and returns how many are meant.

@@ -42,7 +42,7 @@ terminals, and can be joined from any number of front-ends.`,
 	})
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	for _, command := range []*cobra.Command{
-		newRun(a), newServe(a), newDemo(a), newApprove(a), newDeny(a), newSessions(a), newSchedule(a),
+		newRun(a), newAttach(a), newServe(a), newDemo(a), newApprove(a), newDeny(a), newSessions(a), newSchedule(a),
 		newStatus(a), newStop(a), newConfig(a), newVersion(a),
 	} {
 		root.AddCommand(command)

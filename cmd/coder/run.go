@@ -243,7 +243,7 @@ func (r *runCommand) open(ctx context.Context, conn *connector) (*client.Session
 	}
 	setup := r.config.setup(mode)
 	setup.Workdir, setup.Environ = r.folder, commandEnviron(r.app.environ(), r.config.PassEnv)
-	session, about, err := r.app.dial(ctx, conn, r.session, query, setup)
+	session, about, err := r.app.dial(ctx, conn, "run", r.session, query, setup)
 	if err == nil && !about.created {
 		r.config.keeps(r.app.stderr, about.Result)
 	}

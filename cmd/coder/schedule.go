@@ -99,7 +99,7 @@ func (s *scheduleCommand) add(ctx context.Context, name, prompt string) error {
 	if s.config.origins["idle"].From != fromDefault {
 		conn.idle = s.config.Idle
 	}
-	session, about, err := s.app.dial(ctx, conn, name, nil, setup)
+	session, about, err := s.app.dial(ctx, conn, "schedule", name, nil, setup)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/openrouter/openroutertest"
 	"github.com/coder-agent/coder/agent/store"
 )
@@ -49,6 +50,8 @@ func TestScripts(t *testing.T) {
 			"age":       ageCmd,
 			"absent":    absentCmd,
 			"waitgone":  waitGoneCmd,
+			"attached":  attachedCmd,
+			"parked":    parkedCmd,
 		},
 	})
 }
@@ -331,19 +334,42 @@ func absentCmd(ts *testscript.TestScript, neg bool, args []string) {
 // waitGoneCmd waits until there is no session of that name any more: waitgone NAME. A host tells nobody what it deletes
 // by itself, so this looks again and again.
 func waitGoneCmd(ts *testscript.TestScript, neg bool, args []string) {
+	waitHostSays(ts, func(ctx context.Context, h hostFile) (bool, error) {
+		list, err := h.sessions(ctx)
+		return !known(list, args[0]), err
+	})
+}
+
+// attachedCmd waits until so many sockets are connected to the host: attached NUMBER.
+func attachedCmd(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	waitHostSays(ts, func(ctx context.Context, h hostFile) (bool, error) {
+		status, err := h.status(ctx)
+		return status.Connections.Sockets == want, err
+	})
+}
+
+// parkedCmd waits until a session waits for a decision: parked NAME.
+func parkedCmd(ts *testscript.TestScript, neg bool, args []string) {
+	waitHostSays(ts, func(ctx context.Context, h hostFile) (bool, error) {
+		list, err := h.sessions(ctx)
+		return nameOf(list, agent.Waiting) == args[0], err
+	})
+}
+
+// waitHostSays asks the host again and again.
+func waitHostSays(ts *testscript.TestScript, said func(context.Context, hostFile) (bool, error)) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		h, ok, err := readHostFile(ts.Getenv("DATA"))
+		h, _, err := readHostFile(ts.Getenv("DATA"))
 		ts.Check(err)
-		if !ok {
-			ts.Fatalf("no host runs")
-		}
-		list, err := h.sessions(ctx)
+		done, err := said(ctx, h)
 		ts.Check(err)
-		if !known(list, args[0]) {
+		if done {
 			return
 		}
 		<-tick.C

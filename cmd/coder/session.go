@@ -64,10 +64,10 @@ type opened struct {
 	created bool
 }
 
-// dial connects to a session and sets it up.
-func (a *app) dial(ctx context.Context, conn *connector, name string, query url.Values, setup agent.Setup) (*client.Session, opened, error) {
+// dial connects to a session as a client of the kind, which others see, and sets the session up.
+func (a *app) dial(ctx context.Context, conn *connector, kind, name string, query url.Values, setup agent.Setup) (*client.Session, opened, error) {
 	session, err := client.Dial(ctx, client.Options{
-		Host: conn.address, Name: name, Query: query,
+		Host: conn.address, Name: name, Kind: kind, Query: query,
 		Setup: &client.Call{Method: "setup", Args: []any{setup}},
 	})
 	if err != nil {

@@ -55,7 +55,7 @@ func (a *app) forkSession(ctx context.Context, c config, session, at, name strin
 		return fork, err
 	}
 	if !known(list, session) {
-		return fork, noSession(session)
+		return fork, &agent.NoSessionError{Name: session}
 	}
 	busy := slices.ContainsFunc(list, func(s agent.Session) bool { return s.Status == agent.Running })
 	conn := &connector{app: a, config: c, keyless: !busy}

@@ -28,6 +28,7 @@ type Options struct {
 
 	Name         string     // of the session; of a child, its address
 	ConnectionID string     // names this client over reconnects; "" makes one up
+	Kind         string     // what this client is, such as run: an id that is made up begins with it
 	Query        url.Values // further parameters of the connection, such as tether
 
 	// Setup is called on every new connection before anything else is sent; nil calls nothing. When the agent refuses
@@ -75,6 +76,9 @@ type Session struct {
 func Dial(ctx context.Context, opts Options) (*Session, error) {
 	if opts.ConnectionID == "" {
 		opts.ConnectionID = rand.Text()
+		if opts.Kind != "" {
+			opts.ConnectionID = opts.Kind + "-" + opts.ConnectionID
+		}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	s := &Session{

@@ -11,6 +11,7 @@ type document struct {
 	Workdir string
 	Model   string
 	Mode    string
+	Status  string
 	Queued  int
 	Pending []Approval
 }

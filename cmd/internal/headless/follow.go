@@ -42,6 +42,8 @@ type Options struct {
 	Reasoning   bool             // show what the model thinks aloud
 	ResultLines int              // lines of each tool result to show with the progress
 	Interrupt   <-chan os.Signal // the first cancels the turn, the second stops following at once; nil: neither
+
+	watch bool // the turn is somebody else's: it is never cancelled from here
 }
 
 // ErrInterrupted says that the user did not want to wait for the end of a cancelled turn.
@@ -180,9 +182,12 @@ func (f *follower) event(u client.Event) {
 	}
 }
 
-// breaks cancels the turn: nobody reads its answer any more.
+// breaks cancels the turn, unless it is somebody else's: nobody reads its answer any more.
 func (f *follower) breaks(err error) {
 	f.broken = err
+	if f.options.watch {
+		return
+	}
 	if f.show.mid {
 		fmt.Fprintln(f.options.Err) // what was read of the line may stand on the same terminal
 	}

@@ -25,12 +25,13 @@ func printJSON(out io.Writer, v any) error {
 	return nil
 }
 
-// jsonLine prints the event with the names of session and turn at its end.
+// jsonLine prints the event with the names of client, session and turn at its end.
 func (f *follower) jsonLine(u client.Event) error {
 	names, err := json.Marshal(struct {
+		Client  string `json:"client,omitempty"` // who caused the turn; not of an event of the agent's own
 		Session string `json:"session"`
 		Turn    string `json:"turn"`
-	}{f.result.Session, u.Turn})
+	}{u.Client, f.result.Session, u.Turn})
 	if err != nil {
 		return err
 	}
