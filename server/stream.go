@@ -325,6 +325,6 @@ func (c *connection) finish(e agent.TurnEvent, f chat.TurnFinished) {
 	}
 	c.send(wire.ChatResponse{
 		ID: t.ID, Done: true, MessageIDs: t.MessageIDs, Continuation: t.Continuation,
-		Outcome: wire.OutcomeOf(f.Reason), Client: t.Client,
+		Outcome: wire.OutcomeOf(f.Reason), Client: t.Client, Unstreamed: st.offered != "",
 	})
 }

@@ -52,6 +52,7 @@ func TestScripts(t *testing.T) {
 			"waitgone":  waitGoneCmd,
 			"attached":  attachedCmd,
 			"parked":    parkedCmd,
+			"shows":     showsCmd,
 		},
 	})
 }
@@ -348,6 +349,24 @@ func attachedCmd(ts *testscript.TestScript, neg bool, args []string) {
 		status, err := h.status(ctx)
 		return status.Connections.Sockets == want, err
 	})
+}
+
+// showsCmd waits until a file that a command in the background writes has a text: shows FILE TEXT.
+func showsCmd(ts *testscript.TestScript, neg bool, args []string) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(20 * time.Second)
+	for {
+		data, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err == nil && strings.Contains(string(data), args[1]) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			ts.Fatalf("%s does not show %q but:\n%s", args[0], args[1], data)
+		}
+	}
 }
 
 // parkedCmd waits until a session waits for a decision: parked NAME.

@@ -122,6 +122,25 @@ func TestTurnThatEndedWhileAway(t *testing.T) {
 	}
 }
 
+// TestTurnThatEndsBetweenOfferAndAck: the host ends the turn before our ack has arrived, and answers that afterwards.
+func TestTurnThatEndsBetweenOfferAndAck(t *testing.T) {
+	h := newFakeHost(t)
+	s, c := h.dial(Options{}, func(c *hostConn) {
+		c.send(wire.Resuming{ID: "q1"})
+		identify(c)
+		c.send(wire.ChatMessages{})
+		c.send(wire.ChatResponse{ID: "q1", Done: true, Unstreamed: true})
+	})
+	expect[wire.ResumeAck](c)
+	c.chunk("q1", 0, chat.TurnStarted{MessageID: "m1"}, true)
+	c.chunk("q1", 1, delta("all of it"), true)
+	c.event("q1", 2, chat.TurnFinished{Reason: chat.FinishStop}, true)
+	c.send(wire.ChatResponse{ID: "q1", Done: true, Replay: true})
+	if text, end := texts(t, s, "q1"); text != "all of it" || end.Lost || end.Cancelled {
+		t.Errorf("got %q, %+v", text, end)
+	}
+}
+
 func TestTurnThatWaitsBehindAnother(t *testing.T) {
 	h := newFakeHost(t)
 	s, c := h.dial(Options{}, identify)

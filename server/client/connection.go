@@ -152,7 +152,7 @@ func (c *connection) handle(ctx context.Context, frame wire.Frame) error {
 	case wire.CallResult:
 		return c.called(ctx, f)
 	case wire.ChatResponse:
-		return c.response(f)
+		return c.response(ctx, f)
 	case wire.CoderEvent:
 		return c.event(f)
 	case wire.State:
@@ -248,12 +248,14 @@ func (c *connection) settle() {
 }
 
 // response tells a chunk, or the end of a turn, if it is new.
-func (c *connection) response(r wire.ChatResponse) error {
+func (c *connection) response(ctx context.Context, r wire.ChatResponse) error {
 	switch {
 	case r.ReplayComplete:
 		return nil
 	case r.Seq != nil:
 		return c.session.chunk(r)
+	case r.Unstreamed:
+		return c.accept(ctx, r.ID) // our ack was not there yet: its answer tells all, the end too
 	}
 	if r.Error && r.Body == shuttingDown {
 		return errShuttingDown // the prompt was not taken: the next host will

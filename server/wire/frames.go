@@ -124,6 +124,10 @@ type (
 		Outcome        Outcome  `json:"outcome,omitempty"`
 		Hint           string   `json:"hint,omitempty"` // ours: the last line of an error's Body, what the user can do
 
+		// Unstreamed says, with Done, that the turn ended behind an offer that was not answered: its chunks did not go out,
+		// and an ack still brings them. The field is ours.
+		Unstreamed bool `json:"unstreamed,omitempty"`
+
 		// Client is the connection (its _pk) that asked for the turn, or whose answer goes on with it. The field is ours:
 		// clients of the Agents SDK ignore it.
 		Client string `json:"client,omitempty"`

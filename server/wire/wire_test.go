@@ -65,6 +65,10 @@ var frames = []struct {
 		`{"type":"cf_agent_use_chat_response","id":"q1","body":"","done":true,"messageIds":["u1"],"outcome":"aborted"}`,
 	},
 	{
+		ChatResponse{ID: "q1", Done: true, Unstreamed: true, Client: "k1"},
+		`{"type":"cf_agent_use_chat_response","id":"q1","body":"","done":true,"unstreamed":true,"client":"k1"}`,
+	},
+	{
 		ChatResponse{ID: "q1", Replay: true, ReplayComplete: true, Continuation: true},
 		`{"type":"cf_agent_use_chat_response","id":"q1","body":"","done":false,"continuation":true,"replay":true,"replayComplete":true}`,
 	},

@@ -3,6 +3,7 @@ package headless
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -28,8 +29,11 @@ func Attach(ctx context.Context, s *client.Session, r Result, o AttachOptions) (
 		session: s, result: r, options: o, show: &progress{Options: o.Options, session: r.Session},
 		known: make(map[string]bool),
 	}
-	if err := s.Call(ctx, "getMessages", &a.tail); err != nil {
-		return r, fmt.Errorf("reading the transcript: %w", err)
+	for read := false; !read; {
+		err := s.Call(ctx, "getMessages", &a.tail)
+		if read = !errors.Is(err, client.ErrLost); read && err != nil {
+			return r, fmt.Errorf("reading the transcript: %w", err)
+		}
 	}
 	for {
 		u, err := s.Next(ctx)
@@ -56,7 +60,9 @@ type attachment struct {
 
 	tail  []chat.Message // the transcript as we came
 	shown bool           // its end is
-	held  *client.Event  // the start of a continuation, until that is
+
+	offered bool          // a turn ran when we came: its events are on their way
+	held    *client.Event // the start of a continuation, until the transcript is shown
 
 	known   map[string]bool // prompts that were shown
 	fresh   bool            // one was shown for the turn that comes next
@@ -95,9 +101,12 @@ func (a *attachment) progress() *progress {
 }
 
 // state takes the state document. Where no turn runs the first is the moment to show the transcript; else that waits for
-// the turn's first event, which tells what belongs to it.
+// the turn's first event, which tells what belongs to it, whatever later documents say.
 func (a *attachment) state(raw json.RawMessage) error {
-	if json.Unmarshal(raw, &a.doc) != nil || a.shown || a.doc.Status == "running" {
+	if json.Unmarshal(raw, &a.doc) != nil || a.shown {
+		return nil
+	}
+	if a.offered = a.offered || a.doc.Status == "running"; a.offered {
 		return nil
 	}
 	if err := a.showTail(a.tail); err != nil {

@@ -25,10 +25,14 @@ func printJSON(out io.Writer, v any) error {
 	return nil
 }
 
-// jsonLine prints the event with the names of client, session and turn at its end.
+// jsonLine prints the event with the names of session and turn at its end, and before them who caused the turn, unless
+// that is us.
 func (f *follower) jsonLine(u client.Event) error {
+	if !f.options.watch {
+		u.Client = ""
+	}
 	names, err := json.Marshal(struct {
-		Client  string `json:"client,omitempty"` // who caused the turn; not of an event of the agent's own
+		Client  string `json:"client,omitempty"`
 		Session string `json:"session"`
 		Turn    string `json:"turn"`
 	}{u.Client, f.result.Session, u.Turn})
