@@ -46,6 +46,9 @@ func migrate(ctx context.Context, conn *sql.Conn, path string, scripts []string)
 	if have > len(scripts) {
 		return &NewerError{Path: path, Have: have, Know: len(scripts)}
 	}
+	if err := allowReclaim(ctx, conn, have == 0); err != nil {
+		return err
+	}
 	if err := useWAL(ctx, conn); err != nil {
 		return err
 	}
@@ -101,15 +104,18 @@ func useWAL(ctx context.Context, conn *sql.Conn) error {
 	return nil
 }
 
-// allowReclaim makes a file from before schema 6 one whose free pages can be given back, which takes copying all of it:
-// about 3 s and twice the room for each GB, once.
-func allowReclaim(ctx context.Context, conn *sql.Conn) error {
+// allowReclaim makes a file one whose free pages can be given back. For a new one that is a setting; one from before
+// Reclaim is copied, once, which takes about 3 s and twice the room for each GB.
+func allowReclaim(ctx context.Context, conn *sql.Conn, isNew bool) error {
 	const incremental = 2
 	var mode int
 	if err := conn.QueryRowContext(ctx, "PRAGMA auto_vacuum").Scan(&mode); err != nil || mode == incremental {
 		return err
 	}
-	if _, err := conn.ExecContext(ctx, "VACUUM"); err != nil { // to what the connection's pragma says
+	if _, err := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA auto_vacuum = %d", incremental)); err != nil || isNew {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, "VACUUM"); err != nil {
 		return fmt.Errorf("copying it once: %w", err)
 	}
 	return nil

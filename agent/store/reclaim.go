@@ -10,8 +10,8 @@ import (
 // What is deleted leaves free pages in the file: room that the disk does not get back, with the text still in it. The
 // list of free pages is what Reclaim owes: it moves the file's last pages into them and shortens it, step by step, each
 // a transaction of its own between the writes of others. A crash loses nothing of that but the rest of the steps, and
-// the next Reclaim does them. Two pragmas of the writer's connection belong to it: auto_vacuum, which lets pages move,
-// and secure_delete=FAST, which blanks what is deleted on a page that stays. (ON would also write zeros over pages that
+// the next Reclaim does them. Two settings belong to it: auto_vacuum of the file, which lets pages move, and
+// secure_delete=FAST of the writer's connection, which blanks what is deleted on a page that stays. (ON would also write zeros over pages that
 // are about to go, twice the bytes; OFF leaves pieces of text on pages of other sessions.)
 
 const (

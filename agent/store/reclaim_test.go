@@ -237,7 +237,7 @@ func TestAFileFromBeforeReclaimIsMadeFit(t *testing.T) {
 	}
 	conn, err := db.Conn(t.Context())
 	if err == nil {
-		err = migrate(t.Context(), conn, Path(dir), migrations()[:1])
+		err = errors.Join(useWAL(t.Context(), conn), runScripts(t.Context(), conn, 0, migrations()[:1]))
 	}
 	for _, row := range []string{
 		"INSERT INTO sessions VALUES ('a', 'A', '/w', 'm', 'auto', 't', 'idle', 0, '{}', 1, 1, 2)",

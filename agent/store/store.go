@@ -26,12 +26,12 @@ const maxReaders = 4
 // Pragmas of every connection of a kind. A busy_timeout in ms is waited out only beside another program that writes, or
 // while one recovers the log. Readers read each page once, so they get little cache: 500 KB in place of 2 MB. The limit
 // of the log's size, in bytes, makes it shrink again after a large commit. Without fullfsync a sync on macOS leaves the
-// data in the disk's own cache, and Safe would not survive a power cut. auto_vacuum (2 is incremental) must come before
-// the first table; what it and secure_delete do is told in reclaim.go.
+// data in the disk's own cache, and Safe would not survive a power cut. What secure_delete does is told in
+// reclaim.go.
 var (
 	readPragmas  = []string{waitPragma, "query_only(1)", "cache_size(-500)"}
 	writePragmas = []string{
-		waitPragma, "auto_vacuum(2)", "secure_delete(FAST)", "synchronous(NORMAL)", "journal_size_limit(16777216)", "fullfsync(1)",
+		waitPragma, "secure_delete(FAST)", "synchronous(NORMAL)", "journal_size_limit(16777216)", "fullfsync(1)",
 	}
 )
 
@@ -114,11 +114,7 @@ func (s *Store) openWriter(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = migrate(ctx, conn, s.path, migrations())
-	if err == nil {
-		err = allowReclaim(ctx, conn)
-	}
-	if err != nil {
+	if err := migrate(ctx, conn, s.path, migrations()); err != nil {
 		return errors.Join(err, conn.Close())
 	}
 	s.writer = newWriter(ctx, s, conn)
