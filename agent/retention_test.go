@@ -64,6 +64,20 @@ func TestRetentionLetsGoOnlyWhatNobodyNeeds(t *testing.T) {
 		},
 		{"a pinned one takes its place among the last", agent.Retention{Count: 1}, []agent.Session{session("a", 2*day, 1, pinned), session("b", 3*day, 1)}, "b: not among the last 1"},
 		{"a clock that was set back deletes nothing", agent.Retention{Unused: day}, []agent.Session{session("future", -day, 1)}, ""},
+		{
+			"with a session go those below it, and their sizes add up", agent.Retention{Bytes: 50e6},
+			[]agent.Session{session("a/sub/task/x", 3*day, 30e6), session("A", 40*day, 20e6), session("b", 2*day, 20e6)},
+			"A: all together take more than 50 MB",
+		},
+		{
+			"what is used below a session keeps it", agent.Retention{Unused: 30 * day},
+			[]agent.Session{session("a", 90*day, 1), session("a/sub/task/x", 3*day, 1), session("b/sub/task/x", 90*day, 1)},
+			"b: unused for 90 days",
+		},
+		{
+			"what is pinned below a session keeps it", agent.Retention{Unused: 30 * day},
+			[]agent.Session{session("a", 90*day, 1), session("a/sub/task/x/sub/task/y", 80*day, 1, pinned)}, "",
+		},
 		{"hours below two days", agent.Retention{Unused: day}, []agent.Session{session("a", 30*time.Hour, 1)}, "a: unused for 30 hours"},
 	}
 	for _, tt := range tests {
@@ -159,6 +173,31 @@ func TestPruneDeletesWhatItWasShownAndNoMore(t *testing.T) {
 	}
 	if _, err := h.Prune(t.Context(), month, nil); err != nil || sessionNames(t, h) != "Kept used" {
 		t.Errorf("without names: left are %s, %v", sessionNames(t, h), err)
+	}
+}
+
+func TestPruneTakesWhatIsBelowASession(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	model := agenttest.NewModel()
+	opts := agenttest.Options(t, model)
+	opts.Now = func() time.Time { return now }
+	h := agenttest.Open(t, t.TempDir(), opts)
+	for _, name := range []string{"a", "a/sub/task/x", "a/sub/task/x/sub/task/y", "ab", "c", "c/sub/task/x"} {
+		converse(t, h, model, name, "hello "+name)
+	}
+	if err := h.Pin(t.Context(), "c/sub/task/x", true); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(60 * 24 * time.Hour)
+	pruned, err := h.Prune(t.Context(), agent.Retention{Unused: 30 * 24 * time.Hour}, []string{"a"})
+	if err != nil || len(pruned.Sessions) != 1 || pruned.Sessions[0].Name != "a" {
+		t.Fatalf("pruned %+v, %v", pruned, err)
+	}
+	if _, err := h.Prune(t.Context(), agent.Retention{Unused: 30 * 24 * time.Hour}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := sessionNames(t, h); got != "c c/sub/task/x" {
+		t.Errorf("left are %s", got)
 	}
 }
 
