@@ -65,18 +65,22 @@ func TestRetentionLetsGoOnlyWhatNobodyNeeds(t *testing.T) {
 		{"a pinned one takes its place among the last", agent.Retention{Count: 1}, []agent.Session{session("a", 2*day, 1, pinned), session("b", 3*day, 1)}, "b: not among the last 1"},
 		{"a clock that was set back deletes nothing", agent.Retention{Unused: day}, []agent.Session{session("future", -day, 1)}, ""},
 		{
-			"with a session go those below it, and their sizes add up", agent.Retention{Bytes: 50e6},
+			"with a session go those below it, and their sizes add up",
+			agent.Retention{Bytes: 50e6},
 			[]agent.Session{session("a/sub/task/x", 3*day, 30e6), session("A", 40*day, 20e6), session("b", 2*day, 20e6)},
 			"A: all together take more than 50 MB",
 		},
 		{
-			"what is used below a session keeps it", agent.Retention{Unused: 30 * day},
+			"what is used below a session keeps it",
+			agent.Retention{Unused: 30 * day},
 			[]agent.Session{session("a", 90*day, 1), session("a/sub/task/x", 3*day, 1), session("b/sub/task/x", 90*day, 1)},
 			"b: unused for 90 days",
 		},
 		{
-			"what is pinned below a session keeps it", agent.Retention{Unused: 30 * day},
-			[]agent.Session{session("a", 90*day, 1), session("a/sub/task/x/sub/task/y", 80*day, 1, pinned)}, "",
+			"what is pinned below a session keeps it",
+			agent.Retention{Unused: 30 * day},
+			[]agent.Session{session("a", 90*day, 1), session("a/sub/task/x/sub/task/y", 80*day, 1, pinned)},
+			"",
 		},
 		{"hours below two days", agent.Retention{Unused: day}, []agent.Session{session("a", 30*time.Hour, 1)}, "a: unused for 30 hours"},
 	}

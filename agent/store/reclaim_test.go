@@ -110,7 +110,7 @@ func TestWhatIsDeletedLeavesNoTrace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			s := open(t, dir)
-			crowd(t, s, 4, 600, sizes...)
+			crowd(t, s, 4, 250, sizes...)
 			before := read(t, s.Messages, "k1")
 			if traces(t, dir, word(0)) == 0 {
 				t.Fatal("the word of the session is nowhere: this test sees nothing")
@@ -124,7 +124,7 @@ func TestWhatIsDeletedLeavesNoTrace(t *testing.T) {
 			want(t, "the messages of another session", read(t, s.Messages, "k1"), before)
 			sound(t, s)
 
-			crowd(t, s, 1, 200, sizes...) // room is needed again
+			crowd(t, s, 1, 80, sizes...) // room is needed again
 			remove(t, s, "k0")
 			if freed := reclaim(t, s); freed == 0 || fileSize(t, dir) > size {
 				t.Errorf("%d bytes were freed, the file has %d; it had %d", freed, fileSize(t, dir), size)
@@ -157,7 +157,7 @@ func TestClearedMessagesLeaveNoTrace(t *testing.T) {
 func TestAStoreThatDiesWhileItReclaimsLosesNothing(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
-	crowd(t, s, 3, 300, 900, 20_000, 100_000)
+	crowd(t, s, 3, 200, 900, 20_000, 100_000)
 	before := read(t, s.Messages, "k2")
 	remove(t, s, "k0")
 	for n := range 8 {
