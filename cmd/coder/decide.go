@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/coder-agent/coder/cmd/internal/headless"
 	"github.com/coder-agent/coder/server/client"
+	"github.com/coder-agent/coder/tools"
 )
 
 // A decideCommand holds the flags of coder approve and coder deny.
@@ -20,6 +22,7 @@ type decideCommand struct {
 	name     string // coder approve or coder deny
 	approved bool
 	reason   string
+	all      bool // all calls that wait
 	detach   bool
 	output   string
 }
@@ -40,6 +43,7 @@ func (d *decideCommand) command(cmd *cobra.Command) *cobra.Command {
 		return d.run(cmd.Context(), args[0], call)
 	}
 	addFlags(cmd, "dataDir")
+	cmd.Flags().BoolVar(&d.all, "all", false, "decide on all calls that wait")
 	cmd.Flags().BoolVar(&d.detach, "detach", false, "return once the decision is recorded; the turn goes on")
 	addOutput(cmd, &d.output)
 	return cmd
@@ -54,12 +58,12 @@ func (d *decideCommand) run(ctx context.Context, name, call string) error {
 	if err != nil {
 		return err
 	}
-	chosen, err := t.choose(call)
+	chosen, err := d.choose(&t, call)
 	if err != nil {
 		return err
 	}
 	// As long as another call waits, a host asks no model.
-	conn := &connector{app: d.app, config: d.config, anyProvider: true, keyless: chosen < len(t.waiting) && !t.resumes}
+	conn := &connector{app: d.app, config: d.config, anyProvider: true, keyless: len(chosen) < len(t.waiting) && !t.resumes}
 	session, err := client.Dial(ctx, client.Options{
 		Host: conn.address, Name: t.session.Name, Kind: d.kind(), Query: url.Values{"client": {"run"}},
 	})
@@ -68,10 +72,10 @@ func (d *decideCommand) run(ctx context.Context, name, call string) error {
 	}
 	defer session.Close()
 	about := headless.Result{Session: t.session.Name}
-	if err := d.decide(ctx, session, call, &about); err != nil {
+	if err := d.decide(ctx, session, chosen, &about); err != nil {
 		return err
 	}
-	options := headless.Options{Out: d.app.stdout, Err: d.app.stderr, Format: format}
+	options := headless.Options{Out: d.app.stdout, Err: d.app.stderr, Format: format, Show: tools.Show}
 	switch {
 	case len(about.Approvals) > 0:
 		return outcome(headless.Park(ctx, session, about, options))
@@ -90,43 +94,49 @@ func (d *decideCommand) kind() string {
 	return "deny"
 }
 
-// choose checks that the call waits, or any when none is named, and returns how many are meant.
-func (t *transcript) choose(call string) (int, error) {
+// choose returns the calls that are meant: the one that is named, the only one that waits, or, with --all, all of them. One
+// word is no yes to several calls that nobody has named.
+func (d *decideCommand) choose(t *transcript, call string) (ids []string, err error) {
 	name := t.session.Name
-	if len(t.waiting) == 0 && call == "" {
-		return 0, &hintedError{
-			fmt.Errorf("nothing waits for a decision in session %s: it is %s", name, t.session.Status),
-			"see it with: coder sessions show " + name,
-		}
-	}
-	var ids []string
 	for _, c := range t.waiting {
-		if c.ID == call {
-			return 1, nil
-		}
 		ids = append(ids, c.ID)
 	}
 	switch {
-	case call == "":
-		return len(t.waiting), nil
+	case call != "" && d.all:
+		return nil, &usageError{Err: errors.New("a call and --all exclude each other"), Command: d.name}
+	case slices.Contains(ids, call):
+		return []string{call}, nil
+	case len(ids) == 0 && call == "":
+		return nil, &hintedError{
+			fmt.Errorf("nothing waits for a decision in session %s: it is %s", name, t.session.Status),
+			"see it with: coder sessions show " + name,
+		}
 	case len(ids) == 0:
-		return 0, &hintedError{notWaiting(name, call), "nothing waits there; see it with: coder sessions show " + name}
+		return nil, &hintedError{notWaiting(name, call), "nothing waits there; see it with: coder sessions show " + name}
+	case call != "":
+		return nil, &hintedError{notWaiting(name, call), "what waits there: " + strings.Join(ids, ", ")}
+	case len(ids) > 1 && !d.all:
+		headless.PrintWaiting(d.app.stderr, name, t.approvals(), tools.Show)
+		return nil, &usageError{Command: d.name, Err: &hintedError{
+			fmt.Errorf("%d calls wait for a decision in session %s", len(ids), name),
+			fmt.Sprintf("name one: %s %s CALL; or decide on all: %s %s --all", d.name, name, d.name, name),
+		}}
 	}
-	return 0, &hintedError{notWaiting(name, call), "what waits there: " + strings.Join(ids, ", ")}
+	return ids, nil
 }
 
 func notWaiting(name, call string) error {
 	return fmt.Errorf("session %s has no call %s that waits for a decision", name, call)
 }
 
-// decide answers the call, or all that wait when none is named, and notes in r what was decided and what still waits.
-func (d *decideCommand) decide(ctx context.Context, session *client.Session, call string, r *headless.Result) error {
+// decide answers the calls and notes in r what was decided and what still waits.
+func (d *decideCommand) decide(ctx context.Context, session *client.Session, calls []string, r *headless.Result) error {
 	var waiting []headless.Approval
 	if err := session.Call(ctx, "approvals", &waiting); err != nil {
 		return err
 	}
 	for _, a := range waiting {
-		if call != "" && a.ToolCallID != call {
+		if !slices.Contains(calls, a.ToolCallID) {
 			r.Approvals = append(r.Approvals, a)
 			continue
 		}

@@ -7,8 +7,8 @@ func newDeny(a *app) *cobra.Command {
 	cmd := d.command(&cobra.Command{
 		Use:   "deny SESSION [CALL]",
 		Short: "Refuse a tool call that waits for a decision, and follow the turn",
-		Long: `deny refuses a tool call that waits for a decision, or all that wait when no call is named, and follows the turn to
-its end as run does. The model is told, with the reason if there is one, and goes on without the call.`,
+		Long: `deny refuses a tool call that waits for a decision, and follows the turn to its end as run does. When several wait it lists
+them: name one, or say --all. The model is told, with the reason if there is one, and goes on without the call.`,
 		Example: `  coder deny nightly
   coder deny nightly call_1 --reason 'use the Makefile'`,
 	})

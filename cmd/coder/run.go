@@ -17,6 +17,7 @@ import (
 	"github.com/coder-agent/coder/agent/permission"
 	"github.com/coder-agent/coder/cmd/internal/headless"
 	"github.com/coder-agent/coder/server/client"
+	"github.com/coder-agent/coder/tools"
 )
 
 // tether is how long the host waits for a run that has vanished before it cancels its turn, in seconds.
@@ -116,7 +117,7 @@ func (r *runCommand) run(ctx context.Context, args []string) error {
 	about.Turn = session.Prompt(client.UserMessage(prompt))
 	options := headless.Options{
 		Out: r.app.stdout, Err: r.app.stderr, Format: format,
-		Reasoning: r.verbose, ResultLines: map[bool]int{true: verboseLines}[r.verbose],
+		Show: tools.Show, Reasoning: r.verbose, ResultLines: map[bool]int{true: verboseLines}[r.verbose],
 	}
 	if r.detach {
 		return headless.Leave(ctx, session, about, options)

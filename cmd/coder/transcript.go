@@ -112,10 +112,19 @@ func (t *transcript) fold(ctx context.Context, s *store.Store, key string, turns
 	return err
 }
 
+// approvals are the calls that wait, as a host would tell them; why they ask only a host knows.
+func (t *transcript) approvals() (list []headless.Approval) {
+	summary := summaries()
+	for _, c := range t.waiting {
+		list = append(list, headless.Approval{ToolCallID: c.ID, ToolName: c.Name, Input: c.Input, Summary: summary(c)})
+	}
+	return list
+}
+
 // print prints the transcript for people.
 func (t *transcript) print(out io.Writer) error {
 	doc := headless.Transcript{
-		Session: t.session.Name, Messages: t.messages, Queued: t.queued, Summary: summaries(), End: t.end(),
+		Session: t.session.Name, Messages: t.messages, Queued: t.queued, Summary: summaries(), Show: tools.Show, End: t.end(),
 	}
 	doc.Open = string(t.session.Status)
 	return headless.PrintTranscript(out, doc)
@@ -130,6 +139,9 @@ func (t *transcript) end() string {
 	case interrupted:
 		return "It was interrupted: no host runs. The next one goes on with it."
 	case agent.Waiting:
+		if len(t.waiting) > 1 {
+			return fmt.Sprintf("%d calls wait for your decision: coder approve %s CALL, or coder deny %s CALL; --all decides on all", len(t.waiting), name, name)
+		}
 		return fmt.Sprintf("It waits for your decision: coder approve %s, or coder deny %s", name, name)
 	}
 	switch t.last.Reason {

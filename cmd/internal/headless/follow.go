@@ -41,6 +41,7 @@ type Options struct {
 	Format      Format           // "" means Text
 	Reasoning   bool             // show what the model thinks aloud
 	ResultLines int              // lines of each tool result to show with the progress
+	Show        Show             // what a call that waits would do; nil: its summary is all
 	Interrupt   <-chan os.Signal // the first cancels the turn, the second stops following at once; nil: neither
 
 	watch bool // the turn is somebody else's: it is never cancelled from here

@@ -1,8 +1,11 @@
 package headless
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // escapes are the terminal's control sequences: CSI, the string sequences (OSC, DCS, APC, PM, SOS) with their content,
@@ -50,4 +53,27 @@ func clip(s string, most int) string {
 		return string(r[:most-1]) + "…"
 	}
 	return s
+}
+
+// Visible makes what a person must judge safe to print without hiding any of it: each character that Printable would drop,
+// and each that has no width, stands there as its escape, such as \x1b.
+func Visible(s string) string {
+	hidden := func(r rune) bool { return unsafe(r) || unicode.Is(unicode.Cf, r) }
+	if utf8.ValidString(s) && strings.IndexFunc(s, hidden) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case !hidden(r):
+			b.WriteRune(r)
+		case r < 0x100:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
 }

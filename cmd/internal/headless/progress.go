@@ -166,18 +166,6 @@ func (p *progress) end(r Result) {
 	p.note("%s: %s", ending[r.Reason], cost(r))
 }
 
-// waiting prints the calls that wait, each with why and with what decides it.
-func (p *progress) waiting(head string, list []Approval) {
-	for _, a := range list {
-		p.note("%s: %s", head, title(a.ToolName, a.Summary))
-		if a.Reason != "" {
-			p.note("  because %s", Line(a.Reason, errorWidth))
-		}
-		p.note("  coder approve %s %s", p.session, a.ToolCallID)
-		p.note("  coder deny %s %s", p.session, a.ToolCallID)
-	}
-}
-
 // decision prints what the command itself has decided.
 func (p *progress) decision(d Decision) {
 	verb := "denied"

@@ -1,6 +1,8 @@
 package headless
 
 import (
+	"encoding/json"
+
 	"github.com/coder-agent/coder/agent/chat"
 )
 
@@ -27,10 +29,11 @@ type Result struct {
 
 // An Approval is a tool call that waits for a decision.
 type Approval struct {
-	ToolCallID string `json:"toolCallId"`
-	ToolName   string `json:"toolName"`
-	Summary    string `json:"summary"`
-	Reason     string `json:"reason"`
+	ToolCallID string          `json:"toolCallId"`
+	ToolName   string          `json:"toolName"`
+	Input      json.RawMessage `json:"input,omitempty"` // the whole of the call's arguments
+	Summary    string          `json:"summary"`
+	Reason     string          `json:"reason"`
 }
 
 // A Decision is a tool call that the command has decided: as it was told to, or by a prompt, which denies what waits.

@@ -17,6 +17,7 @@ type Transcript struct {
 	Messages []chat.Message // with their Steps; the last may be of an open turn
 	Queued   []chat.Message // prompts that wait for their turn
 	Summary  func(chat.ToolCall) string
+	Show     Show   // what a call that waits would do
 	Open     string // what has become of the open turn, such as "running"
 	End      string // how it stands with the session; "" needs no word
 }
@@ -132,6 +133,9 @@ func (p *page) call(c chat.ToolCall) {
 			p.line("    %s", l)
 		}
 	case c.State == chat.ApprovalRequested:
+		for _, l := range p.Show.body(p.Session, Approval{ToolName: c.Name, Summary: summary, Input: c.Input}) {
+			p.line("    %s", l)
+		}
 		p.line("    waits: coder approve %s %s", p.Session, c.ID)
 		p.line("        or coder deny %s %s", p.Session, c.ID)
 	default:
