@@ -171,12 +171,12 @@ func (s *Server) stop(w http.ResponseWriter, r *http.Request) {
 	s.opts.Stop()
 }
 
-// closeIdle lets no socket in any more, unless one is there or a turn runs or waits. A prompt is counted before its
-// socket goes, so that looking at the sockets first misses none.
+// closeIdle lets no socket in any more, unless one is there, a turn runs or waits, or the host must stay. A prompt is
+// counted before its socket goes, so that looking at the sockets first misses none.
 func (s *Server) closeIdle() bool {
 	return s.connections.closeUnless(func() bool {
 		turns, _ := s.opts.Host.Busy()
-		return turns > 0
+		return turns > 0 || s.opts.Stays != nil && s.opts.Stays()
 	})
 }
 

@@ -29,6 +29,7 @@ type Options struct {
 	Stop         func()           // POST /host/stop calls it, once answered; nil: the route does not exist
 	Status       func() any       // what GET /host/status shows as "host"; nil: nothing
 	Changed      func()           // called after Connections may have changed; must not block
+	Stays        func() bool      // reports that the host is in use though nobody is connected; must not block; nil: never
 	Drain        func()           // called after the listener has closed and before the sockets close: end the host's work
 }
 

@@ -50,7 +50,7 @@ func (s *serveCommand) open(ctx context.Context, log *slog.Logger) (*host, error
 	h.file.sign(s.config.Key)
 	h.server = server.New(server.Options{
 		Host: h.agents, Token: token, AllowOrigins: s.allowOrigins, Version: version(), Logger: log,
-		Stop: h.stop, Changed: h.noteChange, Drain: h.drain, Status: func() any { return h.info() },
+		Stop: h.stop, Changed: h.noteChange, Drain: h.drain, Stays: h.stays, Status: func() any { return h.info() },
 	})
 	if err := h.file.write(s.config.DataDir); err != nil {
 		return nil, errors.Join(err, h.listener.Close(), h.agents.Close())
@@ -88,6 +88,10 @@ type hostInfo struct {
 func (h *host) info() hostInfo {
 	return hostInfo{h.file.Started, h.file.BaseURL, h.file.Model, h.file.Mode, h.file.Detached}
 }
+
+// stays reports whether the host has schedules to look after: it ends for nobody who only wants another one, least of all
+// one that would send their prompts elsewhere.
+func (h *host) stays() bool { return h.agents.Planned().Count > 0 && !h.command.hold }
 
 func (h *host) noteChange() {
 	select {
@@ -168,9 +172,8 @@ func (h *host) watchIdle(most time.Duration) {
 			return
 		}
 		turns, _ := h.agents.Busy()
-		planned := h.agents.Planned().Count > 0 && !h.command.hold
 		switch {
-		case turns > 0 || planned || h.server.Connections().Sockets > 0:
+		case turns > 0 || h.stays() || h.server.Connections().Sockets > 0:
 			visited = true
 			timer.Stop()
 		case visited:
