@@ -132,7 +132,11 @@ func notWaiting(name, call string) error {
 // decide answers the calls and notes in r what was decided and what still waits.
 func (d *decideCommand) decide(ctx context.Context, session *client.Session, calls []string, r *headless.Result) error {
 	var waiting []headless.Approval
-	if err := session.Call(ctx, "approvals", &waiting); err != nil {
+	err := session.Call(ctx, "approvals", &waiting)
+	for errors.Is(err, client.ErrLost) && ctx.Err() == nil { // the host has just ended; the next knows it too
+		err = session.Call(ctx, "approvals", &waiting)
+	}
+	if err != nil {
 		return err
 	}
 	for _, a := range waiting {
