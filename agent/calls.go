@@ -107,8 +107,8 @@ func (t *turn) runCall(ctx context.Context, c chat.ToolCall) error {
 
 // failure is the text for the model.
 func failure(ctx context.Context, err error) string {
-	if errors.Is(context.Cause(ctx), errCancelled) {
-		return "cancelled by the user: " + err.Error()
+	if errors.Is(context.Cause(ctx), errCancelled) && !errors.Is(err, errCancelled) {
+		return errCancelled.Error() + ": " + err.Error()
 	}
 	if text := err.Error(); text != "" {
 		return text

@@ -81,7 +81,7 @@ func bash(ctx context.Context, s session, a bashArgs) (agent.Result, error) {
 	if err != nil {
 		out.Discard()
 		if ctx.Err() != nil {
-			err = fmt.Errorf("cancelled: %w", context.Cause(ctx))
+			err = context.Cause(ctx)
 		}
 		return agent.Result{}, err
 	}
