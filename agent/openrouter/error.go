@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -129,9 +131,18 @@ func (e *Error) TooLong() bool {
 		(strings.Contains(m, "context length") || strings.Contains(m, "context window") || strings.Contains(m, "context size") || strings.Contains(m, "prompt is too long"))
 }
 
+// local reports whether the server is on this machine.
+func (e *Error) local() bool {
+	name := (&url.URL{Host: e.host}).Hostname()
+	ip, err := netip.ParseAddr(name)
+	return name == "localhost" || err == nil && ip.IsLoopback()
+}
+
 // Hint says what the user can do about the error; "" when there is nothing.
 func (e *Error) Hint() string {
 	switch {
+	case e.kind == unreachable && e.local():
+		return "is the model server at " + e.host + " running? The base URL (OPENROUTER_BASE_URL) says where it is"
 	case e.kind == unreachable:
 		return "check the network, and that " + e.host + " is right and running"
 	case e.kind == untrusted:

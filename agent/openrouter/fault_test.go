@@ -44,7 +44,7 @@ var faultCases = []faultCase{
 	{fault: "html", err: "without an event stream: an HTML page", hint: "base URL"},
 	{fault: "json", retries: 3, status: 502, err: "Provider returned error: upstream fell over (provider Scripted)", retryable: true, hint: "another model"},
 	{fault: "redirect", status: 302, err: "redirects", hint: "base URL"},
-	{fault: "reset", retries: 3, err: "cannot reach 127.0.0.1", retryable: true, hint: "check the network"},
+	{fault: "reset", retries: 3, err: "cannot reach 127.0.0.1", retryable: true, hint: "running? The base URL (OPENROUTER_BASE_URL)"},
 	{fault: "silent", retries: 3, err: "sent nothing for", retryable: true, hint: "try again"},
 	{fault: "empty", retries: 2, err: "the model sent an empty answer", retryable: true, hint: "another"},
 	{fault: "huge", output: true, answer: "tool-calls"},

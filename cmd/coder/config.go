@@ -6,7 +6,9 @@ import (
 	"math"
 	"net/netip"
 	"net/url"
+	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/permission"
+	"github.com/coder-agent/coder/cmd/internal/headless"
 )
 
 const (
@@ -90,8 +93,10 @@ var settings = []setting{
 	{
 		"dataDir", "data-dir", "CODER_DATA_DIR", defaultDataDir, "folder of the sessions",
 		func(c *config, s string) (err error) {
-			c.DataDir, err = filepath.Abs(s)
-			return errors.Join(nonEmpty(s), err)
+			if s, err = homePath(s); err == nil {
+				c.DataDir, err = filepath.Abs(s)
+			}
+			return err
 		},
 	},
 	{
@@ -173,6 +178,20 @@ func bound(s string, most int) (int, error) {
 	return n, nil
 }
 
+// homePath resolves ~, which no shell does in a file, after = or in quotes: a folder of that name is what nobody wants.
+func homePath(s string) (string, error) {
+	rest, ok := strings.CutPrefix(s, "~")
+	switch {
+	case s == "":
+		return "", nonEmpty(s)
+	case !ok:
+		return s, nil
+	case rest != "" && !os.IsPathSeparator(rest[0]):
+		return "", &hintedError{fmt.Errorf("%q is the home of somebody else, which coder does not look up", s), "write the whole path, or ./" + s}
+	}
+	return filepath.Join(xdg.Home, rest), nil
+}
+
 func nonEmpty(s string) error {
 	if s == "" {
 		return errors.New("it must not be empty")
@@ -205,23 +224,68 @@ func addFlags(cmd *cobra.Command, names ...string) {
 
 // config resolves all settings for cmd.
 func (a *app) config(cmd *cobra.Command) (config, error) {
-	file, err := readConfigFile(configFile())
-	if err != nil {
-		return config{}, err
-	}
-	c := config{Key: strings.TrimSpace(a.getenv(keyVar)), origins: make(map[string]origin, len(settings))}
-	for _, s := range settings {
-		from := a.lookup(cmd, s, file)
-		if err := s.set(&c, from.Text); err != nil {
-			err = fmt.Errorf("config: %s (%s): %w", s.name, from.From, err)
-			if from.typed() {
-				return config{}, &usageError{Err: err, Command: cmd.CommandPath()}
-			}
-			return config{}, err
-		}
-		c.origins[s.name] = from
+	c, wrong := a.resolve(cmd)
+	if len(wrong) > 0 {
+		return config{}, wrong[0]
 	}
 	return c, nil
+}
+
+// usable is config for commands that need little of it: what is wrong they say, and go on with the default. Only the data
+// dir must be right, for they would act on another one.
+func (a *app) usable(cmd *cobra.Command) (config, error) {
+	c, wrong := a.resolve(cmd)
+	if c.DataDir == "" || slices.ContainsFunc(wrong, isUsage) {
+		return config{}, wrong[len(wrong)-1]
+	}
+	for _, err := range wrong {
+		fmt.Fprintf(a.stderr, "note: %s\n", headless.Printable(err.Error()))
+	}
+	if len(wrong) > 0 {
+		fmt.Fprintf(a.stderr, "note: going on with the data dir %s\n", c.DataDir)
+	}
+	return c, nil
+}
+
+func isUsage(err error) bool {
+	_, ok := errors.AsType[*usageError](err)
+	return ok
+}
+
+// resolve resolves the settings as far as they are right: what is wrong keeps its default, but for a wrong data dir, which
+// is "" and the last of what is wrong.
+func (a *app) resolve(cmd *cobra.Command) (config, []error) {
+	file, wrong := readConfigFile(configFile())
+	c := config{Key: strings.TrimSpace(a.getenv(keyVar)), origins: make(map[string]origin, len(settings))}
+	var dataDir error
+	for _, s := range settings {
+		from := a.lookup(cmd, s, file)
+		err := s.set(&c, from.Text)
+		if err == nil && s.name == "dataDir" && from == file[s.name] {
+			err = lasting(from.Text)
+		}
+		if err == nil {
+			c.origins[s.name] = from
+			continue
+		}
+		err = fmt.Errorf("config: %s (%s): %w", s.name, from.From, err)
+		if from.typed() {
+			err = &usageError{Err: err, Command: cmd.CommandPath()}
+		}
+		if s.name == "dataDir" {
+			dataDir, c.DataDir, c.origins[s.name] = err, "", from
+			continue
+		}
+		wrong = append(wrong, err)
+		c.origins[s.name] = origin{s.value(), fromDefault}
+		if err := s.set(&c, s.value()); err != nil {
+			panic(err) // a default of ours
+		}
+	}
+	if dataDir != nil {
+		wrong = append(wrong, dataDir)
+	}
+	return c, wrong
 }
 
 func (a *app) lookup(cmd *cobra.Command, s setting, file map[string]origin) origin {
@@ -243,6 +307,8 @@ func (a *app) lookup(cmd *cobra.Command, s setting, file map[string]origin) orig
 func checkBaseURL(s string) error {
 	u, err := url.Parse(s)
 	switch {
+	case s != "" && !strings.Contains(s, "://"):
+		return withoutScheme(s)
 	case err != nil:
 		return err
 	case u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
@@ -253,6 +319,20 @@ func checkBaseURL(s string) error {
 		return &hintedError{fmt.Errorf("%s would send prompts and key unencrypted", s), "use https; http is for servers on this machine only"}
 	}
 	return nil
+}
+
+// withoutScheme says how the URL is written in full.
+func withoutScheme(s string) error {
+	scheme, path := "https://", ""
+	if u, err := url.Parse("http://" + s); err == nil {
+		if isLoopback(u.Hostname()) {
+			scheme = "http://"
+		}
+		if strings.Trim(u.Path, "/") == "" {
+			s, path = u.Host, "/v1"
+		}
+	}
+	return &hintedError{fmt.Errorf("%q is not an http or https URL", s), "write " + scheme + s + path}
 }
 
 // isLoopback reports whether host names this machine.

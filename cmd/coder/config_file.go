@@ -6,44 +6,78 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/tailscale/hujson"
 )
 
-// readConfigFile reads the user's config file, JSON with comments, into the text of each setting. No file is an empty
-// one.
-func readConfigFile(path string) (map[string]origin, error) {
+// readConfigFile reads the user's config file, JSON with comments, into the text of each setting, and says what in it is
+// wrong. No file is an empty one.
+func readConfigFile(path string) (values map[string]origin, wrong []error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("config: %w", err)
+		return nil, []error{fmt.Errorf("config: %w", err)}
 	}
 	root, err := hujson.Parse(data)
 	if err != nil {
-		return nil, fmt.Errorf("config: %s: %w", path, err)
+		return nil, []error{syntaxError(path, err)}
 	}
 	object, ok := root.Value.(*hujson.Object)
 	if !ok {
-		return nil, fmt.Errorf("config: %s: it must hold one JSON object", path)
+		return nil, []error{&hintedError{fmt.Errorf("config: %s: it must hold one JSON object", path), `such as: {"model": "` + defaultModel + `"}`}}
 	}
-	values := make(map[string]origin, len(object.Members))
+	values = make(map[string]origin, len(object.Members))
 	for _, m := range object.Members {
 		at := fmt.Sprintf("%s:%d", path, 1+bytes.Count(data[:m.Name.StartOffset], []byte("\n")))
 		name := m.Name.Value.(hujson.Literal).String()
-		if !slices.ContainsFunc(settings, func(s setting) bool { return s.name == name }) {
-			return nil, &hintedError{fmt.Errorf("config: %s: there is no setting %q", at, name), "settings: " + settingNames()}
-		}
-		text, err := settingText(m.Value.Value)
+		text, err := fileSetting(name, m.Value.Value)
 		if err != nil {
-			return nil, fmt.Errorf("config: %s: %s: %w", at, name, err)
+			wrong = append(wrong, fmt.Errorf("config: %s: %w", at, err))
+			continue
 		}
 		values[name] = origin{text, at}
 	}
-	return values, nil
+	return values, wrong
+}
+
+// syntaxError says where the JSON is wrong, as editors take it.
+func syntaxError(path string, err error) error {
+	var line, column int
+	text := err.Error()
+	if n, _ := fmt.Sscanf(text, "hujson: line %d, column %d:", &line, &column); n == 2 {
+		_, text, _ = strings.Cut(text, ": ")
+		_, text, _ = strings.Cut(text, ": ")
+		path = fmt.Sprintf("%s:%d:%d", path, line, column)
+	}
+	return &hintedError{fmt.Errorf("config: %s: %s", path, text), `mend it there: it is JSON, such as {"mode": "ask"}, with comments if you like`}
+}
+
+// fileSetting is the text of a member of the file.
+func fileSetting(name string, v hujson.ValueTrimmed) (string, error) {
+	if !slices.ContainsFunc(settings, func(s setting) bool { return s.name == name }) {
+		return "", &hintedError{fmt.Errorf("there is no setting %q", name), "settings: " + settingNames()}
+	}
+	text, err := settingText(v)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
+	}
+	return text, nil
+}
+
+// lasting refuses a path in the file that means another folder wherever the user is.
+func lasting(path string) error {
+	if path == "" || path[0] == '~' || filepath.IsAbs(path) {
+		return nil
+	}
+	return &hintedError{
+		fmt.Errorf("%q is not an absolute path: it would be another folder wherever you are", path),
+		"write it from the root or from your home, such as ~/" + filepath.ToSlash(filepath.Clean(path)),
+	}
 }
 
 // settingText gives the value as a flag would: a string, a number, or a list of strings joined by commas.

@@ -15,19 +15,24 @@ func newConfig(a *app) *cobra.Command {
 		Use:   "config",
 		Short: "Show each setting and where its value comes from",
 		Long: `config shows each setting and where its value comes from. Flags win over the environment, the environment over
-the config file, the config file over the defaults. The file is JSON and may hold comments.`,
+the config file, the config file over the defaults. The file is JSON and may hold comments. What is wrong in it, or in the
+environment, is said, and shown with its default; other commands do not begin with it.`,
 		Example: `  coder config
   CODER_MODEL=openai/gpt-5 coder config --json`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.config(cmd)
-			if err != nil {
+			c, wrong := a.resolve(cmd)
+			show := printConfig
+			if asJSON {
+				show = printConfigJSON
+			}
+			if err := show(a.stdout, c); err != nil || len(wrong) == 0 {
 				return err
 			}
-			if asJSON {
-				return printConfigJSON(a.stdout, c)
+			for _, err := range wrong[1:] {
+				report(a.stderr, err)
 			}
-			return printConfig(a.stdout, c)
+			return wrong[0]
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")

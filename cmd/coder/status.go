@@ -37,7 +37,7 @@ the host's address and token: what a plugin needs to connect.`,
 		Example: "  coder status\n  coder serve & coder status --wait --json | jq -r .host.token",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.config(cmd)
+			c, err := a.usable(cmd)
 			if err != nil {
 				return err
 			}

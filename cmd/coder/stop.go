@@ -18,7 +18,7 @@ the next command starts, goes on with them. Schedules wait for it too.`,
 		Example: "  coder stop",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.config(cmd)
+			c, err := a.usable(cmd)
 			if err != nil {
 				return err
 			}
