@@ -44,13 +44,14 @@ func completeFlag(cmd *cobra.Command, name string, complete cobra.CompletionFunc
 }
 
 // completeSessions completes to the names of the sessions that take accepts, with their titles. It starts no host, and
-// what goes wrong is not for the middle of a command line.
+// what goes wrong, in the config too, is not for the middle of a
+// command line.
 func (a *app) completeSessions(take func(agent.Session) bool) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(cmd.Context(), completeTimeout)
 		defer cancel()
-		c, err := a.config(cmd)
-		if err != nil {
+		c, _ := a.resolve(cmd)
+		if c.DataDir == "" {
 			return nil, none
 		}
 		list, err := a.sessions(ctx, c)
@@ -94,8 +95,8 @@ func (a *app) completeWaiting(cmd *cobra.Command, args []string, part string) ([
 func (a *app) completeCalls(cmd *cobra.Command, session string) []string {
 	ctx, cancel := context.WithTimeout(cmd.Context(), completeTimeout)
 	defer cancel()
-	c, err := a.config(cmd)
-	if err != nil {
+	c, _ := a.resolve(cmd)
+	if c.DataDir == "" {
 		return nil
 	}
 	t, err := a.transcript(ctx, c, session)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -28,18 +27,11 @@ terminals, and can be joined from any number of front-ends.`,
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			return &usageError{Err: fmt.Errorf("there is no command %q", args[0]), Command: "coder"}
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:          args(cobra.NoArgs),
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate("coder {{.Version}}\n")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &usageError{Err: err, Command: cmd.CommandPath()}
-	})
+	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	for _, command := range []*cobra.Command{
 		newRun(a), newAttach(a), newServe(a), newDemo(a), newApprove(a), newDeny(a), newSessions(a), newSchedule(a),
@@ -47,15 +39,6 @@ terminals, and can be joined from any number of front-ends.`,
 	} {
 		root.AddCommand(command)
 	}
+	ownWords(root)
 	return root
-}
-
-// args wraps a check of the arguments so that what it refuses is a usage error.
-func args(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return &usageError{Err: err, Command: cmd.CommandPath()}
-		}
-		return nil
-	}
 }

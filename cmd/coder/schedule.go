@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -56,6 +57,8 @@ that a change of the clocks leaves out comes right after it, and one that it rep
   coder schedule add nightly 'update the dependencies' --cron '0 3 * * 1-5' --tz Europe/Berlin --mode auto
   coder schedule add watch - --every 2h < task.md`,
 		Args: args(cobra.ExactArgs(2)),
+
+		ValidArgsFunction: a.completeNames(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if s.config, err = a.config(cmd); err != nil {
 				return err
@@ -72,6 +75,7 @@ that a change of the clocks leaves out comes right after it, and one that it rep
 	f.StringVar(&s.plan.Every, "every", "", "again and again, such as 30m; at least 1m")
 	f.StringVar(&s.plan.TZ, "tz", "", "time zone of --at and --cron, such as Europe/Berlin (default: the host's)")
 	f.StringVarP(&s.folder, "dir", "C", ".", "folder of a new session")
+	completeFlag(cmd, "dir", completeFolders)
 	f.BoolVar(&s.asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -88,6 +92,9 @@ func (s *scheduleCommand) add(ctx context.Context, name, prompt string) error {
 		prompt = strings.TrimSpace(string(data))
 	}
 	s.plan.Prompt = prompt
+	if s.times() != 1 {
+		return &usageError{Err: errors.New("say when with exactly one of --at, --in, --cron and --every"), Command: "coder schedule add"}
+	}
 	if err := s.plan.Validate(time.Now()); err != nil {
 		return &usageError{Err: err, Command: "coder schedule add"}
 	}
@@ -117,9 +124,19 @@ func (s *scheduleCommand) add(ctx context.Context, name, prompt string) error {
 	if s.asJSON {
 		return printJSON(s.app.stdout, planned)
 	}
-	_, err = fmt.Fprintf(s.app.stdout, "planned %s in session %s: comes %s, next on %s\n",
-		planned.ID, about.Session, planned.When(), planned.Next.Format("Monday, "+time.RFC3339))
+	_, err = fmt.Fprintf(s.app.stdout, "planned %s in session %s: comes %s, next on %s (%s)\n", planned.ID, about.Session,
+		planned.When(), planned.Next.Local().Format("Monday, 2 January 2006, 15:04"), planned.Next.Format(time.RFC3339))
 	return err
+}
+
+// times is how many flags say when the prompt comes.
+func (s *scheduleCommand) times() (n int) {
+	for _, text := range []string{s.plan.At, s.plan.In, s.plan.Cron, s.plan.Every} {
+		if strings.TrimSpace(text) != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // setup is what the session gets: a new one its folder, and what was named on the command line.

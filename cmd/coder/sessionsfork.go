@@ -23,6 +23,8 @@ including a message (coder sessions show NAME --json has their ids). Folder, mod
 session stays as it is.`,
 		Example: "  coder sessions fork nightly --name experiment\n  coder sessions fork nightly --at msg_0199f2 && coder run -c 'try it the other way'",
 		Args:    args(cobra.ExactArgs(1)),
+
+		ValidArgsFunction: a.completeNames(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.config(cmd)
 			if err != nil {
