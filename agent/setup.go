@@ -43,6 +43,8 @@ type SetupResult struct {
 	Model   string          `json:"model"`
 	Created bool            `json:"created"` // the session is new
 
+	MaxSteps int `json:"maxSteps"` // model responses in one turn; 0: the host's limit
+
 	Confirm *Confirmation `json:"confirm,omitempty"` // the mode stays until this is confirmed: see setMode
 }
 
@@ -89,7 +91,7 @@ func (a *CoderAgent) setup(ctx context.Context, want Setup) (any, error) {
 			row.MaxSteps = *want.MaxSteps
 		}
 		result.Name, result.Workdir, result.Mode = row.Name, row.Workdir, permission.Mode(row.Mode)
-		result.Model, result.Created = row.Model, !s.known
+		result.Model, result.MaxSteps, result.Created = row.Model, row.MaxSteps, !s.known
 		return s.settleRow(ctx, row, want.Environ)
 	})
 	if err == nil && want.Mode != "" {

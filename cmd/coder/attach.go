@@ -11,6 +11,7 @@ import (
 	"github.com/coder-agent/coder/agent/chat"
 	"github.com/coder-agent/coder/cmd/internal/headless"
 	"github.com/coder-agent/coder/server/client"
+	"github.com/coder-agent/coder/tools"
 )
 
 // An attachCommand holds the flags of coder attach.
@@ -79,7 +80,7 @@ func (c *attachCommand) run(ctx context.Context, name string) error {
 		return err
 	}
 	defer session.Close()
-	options := headless.Options{Out: c.app.stdout, Err: c.app.stderr, Format: format, Reasoning: c.verbose}
+	options := headless.Options{Out: c.app.stdout, Err: c.app.stderr, Format: format, Show: tools.Show, Reasoning: c.verbose}
 	if c.verbose {
 		options.ResultLines = verboseLines
 	}

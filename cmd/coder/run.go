@@ -222,13 +222,23 @@ func (r *runCommand) chooseSession(ctx context.Context) error {
 				return nil
 			}
 		}
-		return &hintedError{fmt.Errorf("no session has worked in %s", r.folder), "start one without -c"}
+		return &hintedError{fmt.Errorf("no session has worked in %s", r.folder), above(list, r.folder)}
 	case r.session == "":
 		r.session = newSessionName()
 	case !agent.ValidAddress(r.session):
 		return &usageError{Err: &agent.NameError{Name: r.session}, Command: "coder run"}
 	}
 	return nil
+}
+
+// above says how to go on when no session works in the folder itself.
+func above(list []agent.Session, folder string) string {
+	for _, s := range list {
+		if rest, ok := strings.CutPrefix(folder, s.Workdir); ok && rest != "" && s.Workdir != "" && os.IsPathSeparator(rest[0]) && s.Parent == "" {
+			return fmt.Sprintf("start one without -c; or go on above, with session %s: coder run -c -C %s", s.Name, s.Workdir)
+		}
+	}
+	return "start one without -c"
 }
 
 // open connects to the session and sets it up. What was typed holds for every session; what the environment, the config
@@ -246,7 +256,8 @@ func (r *runCommand) open(ctx context.Context, conn *connector) (*client.Session
 	setup.Workdir, setup.Environ = r.folder, commandEnviron(r.app.environ(), r.config.PassEnv)
 	session, about, err := r.app.dial(ctx, conn, "run", r.session, query, setup)
 	if err == nil && !about.created {
-		r.config.keeps(r.app.stderr, about.Result)
+		r.config.keeps(r.app.stderr, about)
+		r.config.keepsLimit(r.app.stderr, about)
 	}
 	return session, about.Result, err
 }

@@ -116,7 +116,7 @@ func (s *scheduleCommand) add(ctx context.Context, name, prompt string) error {
 		return err
 	}
 	if !about.created {
-		s.config.keeps(s.app.stderr, about.Result)
+		s.config.keeps(s.app.stderr, about)
 	}
 	if about.created && about.Mode != string(permission.ModeAuto) {
 		fmt.Fprintf(s.app.stderr, "note: the new session is in mode %s; with --mode auto it works without asking\n", about.Mode)

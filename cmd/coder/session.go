@@ -46,7 +46,7 @@ func (c config) settle(mode permission.Mode, counts func(origin) bool) (s agent.
 }
 
 // keeps tells who has set a mode or a model for all sessions that this one was there before.
-func (c config) keeps(stderr io.Writer, about headless.Result) {
+func (c config) keeps(stderr io.Writer, about opened) {
 	for _, s := range []struct{ name, want, have string }{
 		{"mode", string(c.Mode), about.Mode}, {"model", c.Model, about.Model},
 	} {
@@ -58,10 +58,18 @@ func (c config) keeps(stderr io.Writer, about headless.Result) {
 	}
 }
 
+// keepsLimit tells whoever comes back to a session that it has a step limit of its own.
+func (c config) keepsLimit(stderr io.Writer, about opened) {
+	if about.maxSteps > 0 && about.maxSteps != c.MaxSteps {
+		fmt.Fprintf(stderr, "note: session %s keeps its step limit, %d (--max-steps changes it)\n", about.Session, about.maxSteps)
+	}
+}
+
 // An opened session is what the agent says of it.
 type opened struct {
 	headless.Result
-	created bool
+	created  bool
+	maxSteps int // 0: the host's limit
 }
 
 // dial connects to a session as a client of the kind, which others see, and sets the session up.
@@ -88,7 +96,7 @@ func (a *app) dial(ctx context.Context, conn *connector, kind, name string, quer
 		Result: headless.Result{
 			Session: result.Name, Workdir: result.Workdir, Model: result.Model, Mode: string(result.Mode),
 		},
-		created: result.Created,
+		created: result.Created, maxSteps: result.MaxSteps,
 	}, nil
 }
 

@@ -31,20 +31,38 @@ func newSessions(a *app) *cobra.Command {
 }
 
 func newSessionsList(a *app) *cobra.Command {
-	var asJSON bool
+	var asJSON, here bool
+	var limit int
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List the sessions, the last used first",
-		Example: "  coder sessions list\n  coder sessions list --json | jq -r '.sessions[].name'",
+		Example: "  coder sessions list\n  coder sessions list --here --limit 5\n  coder sessions list --json | jq -r '.sessions[].name'",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.config(cmd)
 			if err != nil {
 				return err
 			}
+			if limit < 0 {
+				return &usageError{Err: errors.New("--limit: it must not be negative"), Command: cmd.CommandPath()}
+			}
 			list, err := a.sessions(cmd.Context(), c)
 			if err != nil {
 				return err
+			}
+			if here {
+				dir, err := workdir(".")
+				if err != nil {
+					return err
+				}
+				list = slices.DeleteFunc(list, func(s agent.Session) bool { return s.Workdir != dir })
+				if len(list) == 0 && !asJSON {
+					_, err := fmt.Fprintln(a.stdout, "no sessions in this folder")
+					return err
+				}
+			}
+			if limit > 0 {
+				list = list[:min(limit, len(list))]
 			}
 			if asJSON {
 				return printJSON(a.stdout, struct {
@@ -56,6 +74,8 @@ func newSessionsList(a *app) *cobra.Command {
 	}
 	addFlags(cmd, "dataDir")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&here, "here", false, "only those that work in this folder")
+	cmd.Flags().IntVar(&limit, "limit", 0, "at most so many (default: all)")
 	return cmd
 }
 

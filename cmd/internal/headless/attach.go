@@ -227,7 +227,7 @@ func (a *attachment) showTail(messages []chat.Message) error {
 	if len(messages) == 0 {
 		return nil
 	}
-	page := Transcript{Session: a.result.Session, Messages: messages, Summary: a.options.Summary, Open: "no result yet"}
+	page := Transcript{Session: a.result.Session, Messages: messages, Summary: a.options.Summary, Show: a.options.Show, Open: "no result yet"}
 	if err := PrintTranscript(a.options.Err, page); err != nil {
 		return fmt.Errorf("showing the transcript: %w", err)
 	}

@@ -164,6 +164,9 @@ func (p *progress) end(r Result) {
 		p.clientCalls(r.ClientCalls)
 	}
 	p.note("%s: %s", ending[r.Reason], cost(r))
+	if r.Reason == chat.FinishStepLimit {
+		p.note("  go on with: coder run --session %s 'go on'; --max-steps N allows a turn more", r.Session)
+	}
 }
 
 // decision prints what the command itself has decided.

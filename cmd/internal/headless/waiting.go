@@ -39,8 +39,11 @@ func (p *progress) waiting(head string, list []Approval) {
 
 // body returns the lines of what the call would do, with nothing hidden in them; none if its title has said it all.
 func (s Show) body(session string, a Approval) []string {
-	if s == nil || len(a.Input) == 0 {
+	if s == nil {
 		return nil
+	}
+	if len(a.Input) == 0 { // too large for the state document
+		return []string{fmt.Sprintf("(coder sessions show %s shows all of it)", session)}
 	}
 	text, whole := s(a.ToolName, a.Input)
 	text = strings.TrimRight(Visible(text), "\n")
