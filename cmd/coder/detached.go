@@ -41,7 +41,7 @@ func (s *serveCommand) openDetached(ctx context.Context) (*host, func() error, e
 	}
 	dir := filepath.Join(s.config.DataDir, "log")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, nil, fmt.Errorf("making the log folder: %w", err)
+		return nil, nil, unusable(fmt.Errorf("making the log folder: %w", err))
 	}
 	if err := reportCrashes(filepath.Join(dir, "crash.log")); err != nil {
 		return nil, nil, err

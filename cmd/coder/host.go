@@ -41,7 +41,8 @@ func (s *serveCommand) open(ctx context.Context, log *slog.Logger) (*host, error
 	}
 	var lc net.ListenConfig
 	if h.listener, err = lc.Listen(ctx, "tcp", s.config.Addr); err != nil {
-		return nil, errors.Join(fmt.Errorf("listening: %w", err), h.agents.Close())
+		return nil, errors.Join(
+			&hintedError{fmt.Errorf("listening: %w", err), "choose another --addr: 127.0.0.1:0 takes a free port"}, h.agents.Close())
 	}
 	h.file = hostFile{
 		Addr: h.listener.Addr().String(), Token: token, PID: os.Getpid(), Version: version(), Started: time.Now().UTC(),
@@ -73,7 +74,7 @@ func (h *host) openAgents(ctx context.Context) (*agent.Host, error) {
 		}
 		return agent.Open(ctx, s.config.DataDir, opts)
 	}
-	return agents, err
+	return agents, unusable(err)
 }
 
 // A hostInfo is what coder status shows beyond what the server knows.

@@ -53,11 +53,19 @@ func readHostFile(dataDir string) (hostFile, bool, error) {
 		return hostFile{}, false, nil
 	}
 	if err != nil {
-		return hostFile{}, false, fmt.Errorf("reading the host file: %w", err)
+		return hostFile{}, false, unusable(fmt.Errorf("reading the host file: %w", err))
 	}
 	var h hostFile
 	err = json.Unmarshal(data, &h)
 	return h, err == nil, nil
+}
+
+// unusable adds to an error of the file system in the data dir what to do.
+func unusable(err error) error {
+	if _, ok := errors.AsType[*fs.PathError](err); ok && hintOf(err) == "" {
+		return &hintedError{err, "choose a folder of yours with --data-dir or CODER_DATA_DIR; coder config shows what names this one"}
+	}
+	return err
 }
 
 // write puts the file in place, whole: a reader sees the old one or this one. Only its owner can read it.

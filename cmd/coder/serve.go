@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -121,12 +122,20 @@ func (s *serveCommand) take(from io.Reader) error {
 
 // check refuses before anything is opened.
 func (s *serveCommand) check() error {
+	for _, origin := range s.allowOrigins {
+		if u, err := url.Parse(origin); err != nil || u.Host == "" || origin != u.Scheme+"://"+u.Host {
+			return &usageError{Command: "coder serve", Err: &hintedError{
+				fmt.Errorf("--allow-origin %s: that is not the origin of a page", origin),
+				"write scheme, host and port as the browser shows them, such as http://localhost:5173",
+			}}
+		}
+	}
 	if err := s.config.checkKey(); err != nil && !s.keyless {
 		return err
 	}
 	host, _, err := net.SplitHostPort(s.config.Addr)
 	if err != nil {
-		return fmt.Errorf("the address to listen on: %w", err)
+		return &hintedError{fmt.Errorf("the address to listen on: %w", err), "write host and port, such as 127.0.0.1:4096"}
 	}
 	if !isLoopback(host) && !s.anywhere {
 		return &hintedError{
@@ -147,7 +156,10 @@ func (s *serveCommand) token() (string, error) {
 		if token := strings.TrimSpace(string(data)); len(token) >= 32 {
 			return token, nil
 		}
-		return "", fmt.Errorf("%s holds no token: it must have at least 32 characters", s.tokenFile)
+		return "", &hintedError{
+			fmt.Errorf("%s holds no token: it must have at least 32 characters", s.tokenFile),
+			"name a file that is not there yet: a token is made for it",
+		}
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("reading the token: %w", err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -49,6 +50,9 @@ func newSessionsList(a *app) *cobra.Command {
 			list, err := a.sessions(cmd.Context(), c)
 			if err != nil {
 				return err
+			}
+			if _, err := os.Stat(c.DataDir); errors.Is(err, fs.ErrNotExist) && c.origins["dataDir"].From != fromDefault {
+				fmt.Fprintf(a.stderr, "note: there is no folder %s\n", c.DataDir)
 			}
 			if here {
 				dir, err := workdir(".")
