@@ -18,8 +18,8 @@ func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "coder",
 		Short: "A durable coding agent",
-		Long: `coder edits and tests code on your behalf. Its sessions live in a host process, survive crashes and closed
-terminals, and can be joined from any number of front-ends.`,
+		Long: `coder edits and tests code on your behalf. Its sessions live in a host process, survive crashes, and
+can be joined from any number of front-ends.`,
 		Example: `  coder demo                              # see it work: no key, no network
   coder run 'fix the failing test'        # one prompt, in this folder
   coder run -c 'now add a benchmark'      # go on with the last session of this folder

@@ -47,8 +47,11 @@ func newRun(a *app) *cobra.Command {
 		Use:   "run [PROMPT | -]",
 		Short: "Give the agent one prompt and follow it to the end",
 		Long: `run gives an agent one prompt and follows its turn to the end. The answer goes to stdout, everything else to stderr.
-With - the prompt is read from stdin; what is piped in besides a prompt becomes its context. The session lives on:
-go on with -c, or with --session NAME.
+With -, or with no prompt, stdin is the prompt; what is piped in besides a prompt becomes its context. The session lives
+on: go on with -c, in the same folder, or with --session NAME.
+
+A turn needs its terminal: 30 seconds after that has closed the host cancels it, and Ctrl-C does so at once. With --detach
+it needs nobody.
 
 Exit codes: 0 done, 1 error, 2 usage, 3 step limit, 4 waits for a decision, 5 stopped, 130 cancelled,
 141 nobody reads stdout.`,
