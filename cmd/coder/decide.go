@@ -148,7 +148,7 @@ func (d *decideCommand) decide(ctx context.Context, session *client.Session, cal
 			return fmt.Errorf("deciding on call %s of session %s: %w", a.ToolCallID, r.Session, err)
 		}
 		r.Decided = append(r.Decided, headless.Decision{
-			ToolCallID: a.ToolCallID, ToolName: a.ToolName, Summary: a.Summary, Approved: d.approved, Reason: d.reason,
+			ToolCallID: a.ToolCallID, ToolName: a.ToolName, Input: a.Input, Summary: a.Summary, Approved: d.approved, Reason: d.reason,
 		})
 	}
 	if len(r.Decided) == 0 {

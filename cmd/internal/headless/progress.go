@@ -179,6 +179,9 @@ func (p *progress) decision(d Decision) {
 		verb = "denied by this prompt"
 	}
 	p.note("%s: %s", verb, title(d.ToolName, d.Summary))
+	if d.Approved {
+		p.body(Approval{ToolCallID: d.ToolCallID, ToolName: d.ToolName, Summary: d.Summary, Input: d.Input})
+	}
 }
 
 // ending is how each finish reason reads.

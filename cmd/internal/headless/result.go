@@ -42,7 +42,10 @@ type Decision struct {
 	ToolName   string `json:"toolName"`
 	Summary    string `json:"summary"`
 	Approved   bool   `json:"approved"`
-	Reason     string `json:"reason,omitempty"`
+
+	Input json.RawMessage `json:"-"` // of an approved call, for people to see what runs
+
+	Reason string `json:"reason,omitempty"`
 }
 
 // code is the exit code of a turn that ended with the reason.

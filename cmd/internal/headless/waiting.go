@@ -26,14 +26,19 @@ func PrintWaiting(out io.Writer, session string, list []Approval, show Show) {
 func (p *progress) waiting(head string, list []Approval) {
 	for _, a := range list {
 		p.note("%s: %s", head, title(a.ToolName, a.Summary))
-		for _, l := range p.Show.body(p.session, a) {
-			p.note("    %s", l)
-		}
+		p.body(a)
 		if a.Reason != "" {
 			p.note("  because %s", Line(a.Reason, errorWidth))
 		}
 		p.note("  coder approve %s %s", p.session, a.ToolCallID)
 		p.note("  coder deny %s %s", p.session, a.ToolCallID)
+	}
+}
+
+// body prints what the call would do, if its title has not said it all.
+func (p *progress) body(a Approval) {
+	for _, l := range p.Show.body(p.session, a) {
+		p.note("    %s", l)
 	}
 }
 
