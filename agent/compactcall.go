@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/coder-agent/coder/agent/chat"
@@ -91,11 +90,7 @@ func (s *state) startCompaction(by string) (id string, err error) {
 	old := s.session
 	s.session.Status = string(Running)
 	err = s.write(store.Safe, func(tx *store.Tx) error {
-		added, err := tx.AddTurn(s.agent.key, &row)
-		if err == nil && !added {
-			err = errors.New("the turn is there already")
-		}
-		if err != nil {
+		if err := s.addTurn(tx, &row); err != nil {
 			return err
 		}
 		return tx.AppendEvents(s.agent.key, row.ID, 0, bodies)

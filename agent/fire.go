@@ -128,7 +128,7 @@ func (s *state) fire(row store.Schedule, now time.Time) error {
 	}
 	moved := row
 	moved.Due, moved.Fired, moved.Message, moved.Runs, moved.Skipped, moved.Error = next, now, message.ID, row.Runs+1, 0, ""
-	_, err = s.begin(store.Turn{ID: newID("turn")}, []chat.Message{message}, false, func(tx *store.Tx) error {
+	err = s.begin(store.Turn{ID: newID("turn")}, []chat.Message{message}, false, func(tx *store.Tx) error {
 		if next.IsZero() {
 			return tx.DeleteSchedule(row.ID)
 		}

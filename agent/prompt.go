@@ -34,46 +34,65 @@ func (a *CoderAgent) Prompt(ctx context.Context, p Prompt) error {
 // Submit is Prompt for those who must know whether the request came for the first time: for one that was seen before it
 // returns its turn, which has a Reason when it is over.
 func (a *CoderAgent) Submit(ctx context.Context, p Prompt) (before *Turn, err error) {
-	added := false
 	err = a.do(ctx, func(s *state) (err error) {
-		added, err = s.prompt(p)
+		before, err = s.prompt(p)
 		return err
 	})
-	if err != nil && !errors.Is(err, ErrNoPrompt) || added || a == nil {
-		return nil, err
-	}
-	t, seen, lookErr := a.turn(ctx, p.ID)
-	if lookErr != nil || !seen {
-		return nil, errors.Join(err, lookErr)
-	}
-	return &t, nil
+	return before, err
 }
 
-// prompt reports whether the request was new.
-func (s *state) prompt(p Prompt) (added bool, err error) {
+// prompt returns the turn of a request that is not new; then nothing else has happened.
+func (s *state) prompt(p Prompt) (before *Turn, err error) {
 	if s.closing {
-		return false, ErrShutdown
+		return nil, ErrShutdown
 	}
 	if s.session.Workdir == "" {
-		return false, &WorkdirError{Session: s.agent.name}
+		return nil, &WorkdirError{Session: s.agent.name}
 	}
 	if err := s.unstall(); err != nil {
-		return false, err
+		return nil, err
+	}
+	if before, err := s.before(p); before != nil || err != nil {
+		return before, err
 	}
 	messages := s.keepMarks(p.Messages)
 	row := store.Turn{ID: p.ID, Client: p.Client, MessageIDs: PromptIDs(messages), Prompt: users(messages)}
 	if row.Tools, err = requestTools(p.Tools); err != nil {
-		return false, err
+		return nil, err
 	}
 	if s.turn == nil && len(s.queue) == 0 {
-		return s.begin(row, messages, false)
+		return nil, s.begin(row, messages, false)
 	}
-	added, err = s.enqueue(row)
-	if err == nil {
-		s.next() // the first may be held
+	if err := s.enqueue(row); err != nil {
+		return nil, err
 	}
-	return added, err
+	s.next() // the first may be held
+	return nil, nil
 }
+
+// before returns the turn that the request has already, or nil. It reads the disk, where only this goroutine adds turns of the
+// session.
+func (s *state) before(p Prompt) (*Turn, error) {
+	h := s.agent.host
+	row, seen, err := h.store.Turn(context.WithoutCancel(h.ctx), s.agent.key, p.ID)
+	if err != nil || !seen {
+		return nil, err
+	}
+	if !slices.Equal(row.MessageIDs, PromptIDs(p.Messages)) {
+		return nil, &RepeatError{ID: p.ID}
+	}
+	return new(turnOf(row)), nil
+}
+
+// A RepeatError says that the id of a request stands for another prompt already: to take it for that one would lose the new.
+type RepeatError struct{ ID string }
+
+func (e *RepeatError) Error() string {
+	return fmt.Sprintf("the request id %q was used for another prompt of this session", clip(e.ID))
+}
+
+// Hint says how to go on.
+func (e *RepeatError) Hint() string { return "send the prompt under an id of its own" }
 
 // PromptIDs returns the ids of the last user messages in a row: what the frames of a turn name as its prompt.
 func PromptIDs(messages []chat.Message) []string {
@@ -101,24 +120,29 @@ func users(messages []chat.Message) []chat.Message {
 }
 
 // enqueue records a prompt whose turn must wait.
-func (s *state) enqueue(row store.Turn) (added bool, err error) {
+func (s *state) enqueue(row store.Turn) error {
 	if len(row.MessageIDs) == 0 {
-		return false, ErrNoPrompt
+		return ErrNoPrompt
 	}
 	row.Status = store.TurnQueued
-	err = s.write(store.Safe, func(tx *store.Tx) (err error) {
-		added, err = tx.AddTurn(s.agent.key, &row)
+	if err := s.write(store.Safe, func(tx *store.Tx) error { return s.addTurn(tx, &row) }); err != nil {
 		return err
-	})
-	if err != nil || !added {
-		return false, err
 	}
 	s.queue = append(s.queue, row)
 	s.agent.host.count(1)
 	s.publish(Queued{Turn: turnOf(row)})
 	s.publishPrompt(row)
 	s.refresh("")
-	return true, nil
+	return nil
+}
+
+// addTurn writes a turn that must be new: the row of the session that says it runs stands in the same transaction.
+func (s *state) addTurn(tx *store.Tx, row *store.Turn) error {
+	added, err := tx.AddTurn(s.agent.key, row)
+	if err == nil && !added {
+		err = &RepeatError{ID: row.ID}
+	}
+	return err
 }
 
 func (s *state) publishPrompt(row store.Turn) {
@@ -128,40 +152,37 @@ func (s *state) publishPrompt(row store.Turn) {
 }
 
 // begin merges a prompt into the transcript and starts its turn, all in one commit, which also does what also says.
-// queued says that the turn has its row already. It reports whether the turn is new.
-func (s *state) begin(row store.Turn, messages []chat.Message, queued bool, also ...func(*store.Tx) error) (added bool, err error) {
+// queued says that the turn has its row already.
+func (s *state) begin(row store.Turn, messages []chat.Message, queued bool, also ...func(*store.Tx) error) error {
 	next, change, err := s.merge(messages)
 	if err != nil {
-		return false, err
+		return err
 	}
 	tools := row.Tools
 	offer, err := s.agent.host.decodeTools(tools)
 	if err != nil {
-		return false, err
+		return err
 	}
 	row.Status, row.Prompt, row.Tools = store.TurnOpen, nil, ""
-	t := newTurn(s.agent, row, 0)
 	events := []chat.Event{chat.TurnStarted{MessageID: newID("msg")}}
 	if note, ok := s.tellProject(next); ok {
 		events = append(events, note)
 	}
 	bodies, err := encode(events)
 	if err != nil {
-		return false, err
+		return err
 	}
 	old := s.session
 	s.session.Status, s.session.Messages = string(Running), next.Len()+1
 	if s.session.Title == "" {
 		s.session.Title = title(next)
 	}
-	added = queued
-	err = s.write(store.Safe, func(tx *store.Tx) (err error) {
-		if queued {
-			err = tx.SetTurn(s.agent.key, row)
-		} else {
-			added, err = tx.AddTurn(s.agent.key, &row)
-		}
-		if err != nil || !added {
+	put := s.addTurn
+	if queued {
+		put = func(tx *store.Tx, row *store.Turn) error { return tx.SetTurn(s.agent.key, *row) }
+	}
+	err = s.write(store.Safe, func(tx *store.Tx) error {
+		if err := put(tx, &row); err != nil {
 			return err
 		}
 		for _, do := range append(also, change, s.putTools(tools)) {
@@ -171,11 +192,10 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool, also
 		}
 		return tx.AppendEvents(s.agent.key, row.ID, 0, bodies)
 	})
-	if err != nil || !added {
+	if err != nil {
 		s.session = old
-		return false, err
+		return err
 	}
-	t.row = row
 	if tools != "" {
 		s.tools = offer
 	}
@@ -188,12 +208,12 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool, also
 	for _, e := range events {
 		s.script.Apply(e)
 	}
-	s.turn = t
-	s.publishEvents(t, events, bodies)
+	s.turn = newTurn(s.agent, row, 0)
+	s.publishEvents(s.turn, events, bodies)
 	s.agent.host.count(1)
 	s.refresh("")
-	s.launch(t)
-	return true, nil
+	s.launch(s.turn)
+	return nil
 }
 
 func title(t *chat.Transcript) string {
@@ -227,7 +247,7 @@ func (s *state) next() {
 		row := s.queue[0]
 		s.queue = s.queue[1:]
 		s.agent.host.count(-1)
-		_, err := s.begin(row, row.Prompt, true)
+		err := s.begin(row, row.Prompt, true)
 		if errors.Is(err, ErrNoPrompt) {
 			err = s.abandon(row, chat.FinishError, err.Error())
 			if err == nil {
