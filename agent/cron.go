@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"sort"
 	"strings"
 	"time"
 
@@ -10,6 +11,9 @@ import (
 
 // cronLines reads the five fields of a crontab, which a day matches if either its day of the month or of the week does.
 var cronLines = cron.MustNewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.DowOrDom)
+
+// maxChanges bounds how many changes of the clock next looks past: zones have two a year, some had four.
+const maxChanges = 100
 
 // A cronLine is a line of a crontab in a time zone. When the clocks change it does what cron(8) does. A line for times
 // of day runs once for each time that it names: one that the clocks leave out is made up for at the change, one that
@@ -36,14 +40,15 @@ func parseCron(line string, zone *time.Location) (cronLine, error) {
 // next returns the first time after t, or zero when none comes within five years, as of 0 0 30 2 *.
 func (c cronLine) next(t time.Time) time.Time {
 	t = t.In(c.zone)
-	for from := wall(t); ; {
+	from := wall(t)
+	for range maxChanges {
 		clock := c.fields.Next(from)
 		if clock.IsZero() {
 			return clock
 		}
 		_, offset := t.Zone()
 		at := time.Unix(clock.Unix()-int64(offset), 0).In(c.zone)
-		_, change := t.ZoneBounds() // until then the clock goes evenly
+		change := evenUntil(t)
 		if change.IsZero() || at.Before(change) {
 			return at
 		}
@@ -57,6 +62,24 @@ func (c cronLine) next(t time.Time) time.Time {
 		}
 		from, t = from.Add(-time.Second), change
 	}
+	return time.Time{}
+}
+
+// evenUntil returns a time up to which a clock in t's zone goes evenly from t on, or zero for always. The end that package
+// time gives may lie before t: in a leap year that goes by a zone's rule, not its table, on the last day. Then it is the
+// next change within a day, or else a day.
+func evenUntil(t time.Time) time.Time {
+	const day = 24 * 60 * 60 // seconds
+	_, end := t.ZoneBounds()
+	if end.IsZero() || end.After(t) {
+		return end
+	}
+	_, offset := t.Zone()
+	after := func(seconds int) time.Time { return t.Add(time.Duration(seconds) * time.Second) }
+	return after(max(1, sort.Search(day, func(seconds int) bool {
+		_, then := after(seconds).Zone()
+		return then != offset
+	})))
 }
 
 // wall is what a clock in t's zone shows, written as UTC.

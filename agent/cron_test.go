@@ -1,6 +1,10 @@
 package agent
 
 import (
+	"archive/zip"
+	"io"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +64,66 @@ func TestCronLines(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// slimZone reads a zone from the file that comes with Go: it has the rules and no table of the years to come, where package
+// time gives an end of summer or winter that may lie before the time asked.
+func slimZone(t *testing.T, name string) *time.Location {
+	t.Helper()
+	//lint:ignore SA1019 the tests run where the toolchain is
+	archive, err := zip.OpenReader(filepath.Join(runtime.GOROOT(), "lib", "time", "zoneinfo.zip"))
+	if err != nil {
+		t.Skipf("this toolchain has no time zones: %v", err)
+	}
+	defer archive.Close()
+	f, err := archive.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loc, err := time.LoadLocationFromTZData(name, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loc
+}
+
+func TestCronLinesComeInAllYears(t *testing.T) {
+	for _, name := range []string{"Europe/Berlin", "America/New_York", "Australia/Sydney", "Asia/Tokyo", "UTC"} {
+		zone := slimZone(t, name)
+		for _, want := range []struct {
+			line string
+			days int // between two times, at most
+		}{{"30 12 * * *", 1}, {"0 0 31 12 *", 366}, {"0 12 29 2 *", 4*365 + 1}} {
+			line, err := parseCron(want.line, zone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := line.next(time.Date(2028, 1, 1, 0, 0, 0, 0, zone))
+			for at.Year() < 2096 {
+				next := line.next(at)
+				if days := next.Sub(at).Hours() / 24; days <= 0 || days > float64(want.days)+0.1 {
+					t.Fatalf("%q in %s comes at %s and then at %s", want.line, name, at, next)
+				}
+				at = next
+			}
+		}
+		at := time.Date(2028, 1, 1, 0, 0, 0, 0, zone)
+		for changes := 0; at.Year() < 2100; changes++ {
+			end := evenUntil(at)
+			if end.IsZero() {
+				break
+			}
+			_, offset := at.Zone()
+			if _, last := end.Add(-time.Second).Zone(); !end.After(at) || last != offset || changes > 1000 {
+				t.Fatalf("a clock in %s goes evenly from %s until %s, after %d changes", name, at, end, changes)
+			}
+			at = end
+		}
 	}
 }
 
