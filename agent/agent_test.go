@@ -370,6 +370,63 @@ func TestMergeFollowsTheRulesOfTheSDK(t *testing.T) {
 	}
 }
 
+// An id that nothing tells apart is never taken for one that is known: what a request leaves out would go with it.
+func TestMessagesWithoutAnIDOfTheirOwnAreRefused(t *testing.T) {
+	model := agenttest.NewModel(agenttest.Say("one"), agenttest.Say("two"), agenttest.Say("three"))
+	a := agenttest.Agent(t, agenttest.Open(t, t.TempDir(), agenttest.Options(t, model)), "a")
+	sub := subscribe(t, a)
+	said := func(id, text string) chat.Message {
+		return chat.Message{ID: id, Role: chat.User, Parts: []chat.Part{chat.Text{Text: text}}}
+	}
+	for _, id := range []string{"q1", "q2"} {
+		agenttest.Ask(t, a, id, "say "+id)
+		agenttest.Finish(t, sub, id)
+	}
+	before, err := a.Messages(t.Context())
+	if err != nil || len(before) != 4 {
+		t.Fatalf("messages = %+v, %v", before, err)
+	}
+	for name, messages := range map[string][]chat.Message{
+		"one without":     {said("", "lost")},
+		"one behind":      {said("user-q1", "say q1"), said("", "lost")},
+		"the same id":     {said("new", "one"), said("new", "two")},
+		"a known id":      {said("user-q1", "say q1"), said("user-q1", "another")},
+		"also in the end": {before[0], before[1], said("", "lost")},
+	} {
+		_, ok := errors.AsType[*agent.MessageIDError](a.Prompt(t.Context(), agent.Prompt{ID: name, Messages: messages}))
+		if !ok {
+			t.Errorf("%s: the prompt is not refused", name)
+		}
+		if _, ok := errors.AsType[*agent.MessageIDError](a.Propose(t.Context(), messages)); !ok {
+			t.Errorf("%s: the set of messages is not refused", name)
+		}
+	}
+	// Known ids from the middle of the transcript are no transcript.
+	if err := a.Prompt(t.Context(), agent.Prompt{ID: "q3", Messages: []chat.Message{said("user-q2", "say q2")}}); !errors.Is(err, agent.ErrNoPrompt) {
+		t.Errorf("a message that is known and not new: %v, want ErrNoPrompt", err)
+	}
+	if err := a.Prompt(t.Context(), agent.Prompt{ID: "q4"}); !errors.Is(err, agent.ErrNoPrompt) {
+		t.Errorf("no message: %v, want ErrNoPrompt", err)
+	}
+	if m, _ := a.Messages(t.Context()); !slices.EqualFunc(m, before, func(x, y chat.Message) bool { return x.ID == y.ID }) {
+		t.Errorf("messages = %+v, want them as they were", m)
+	}
+}
+
+func TestASetOfMessagesBeginsNoSessionThatCannotWork(t *testing.T) {
+	opts := agenttest.Options(t, agenttest.NewModel())
+	opts.Workdir = ""
+	h := agenttest.Open(t, t.TempDir(), opts)
+	a := agenttest.Agent(t, h, "nowhere")
+	err := a.Propose(t.Context(), []chat.Message{{ID: "u1", Role: chat.User, Parts: []chat.Part{chat.Text{Text: "hi"}}}})
+	if _, ok := errors.AsType[*agent.WorkdirError](err); !ok {
+		t.Errorf("messages for a session without a workdir: %v, want a WorkdirError", err)
+	}
+	if list := names(t, h); len(list) != 0 {
+		t.Errorf("there are the sessions %q, want none", list)
+	}
+}
+
 func TestSetupFixesTheWorkdir(t *testing.T) {
 	model := agenttest.NewModel(agenttest.Say("one"))
 	opts := agenttest.Options(t, model)

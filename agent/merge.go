@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 
@@ -9,7 +10,7 @@ import (
 )
 
 // merge takes the user messages of a request into a fork of the transcript, by the rules of the Agents SDK: known ids
-// are updated, unknown ones appended, and when every incoming id is known, the messages that the request leaves out
+// are updated, unknown ones appended, and of a transcript in which every id is known, the messages that it leaves out
 // go. Calls that wait for a decision are denied, those that wait for a client's result have failed. It returns the fork and
 // what to write.
 func (s *state) merge(incoming []chat.Message) (*chat.Transcript, func(*store.Tx) error, error) {
@@ -28,18 +29,53 @@ func (s *state) merge(incoming []chat.Message) (*chat.Transcript, func(*store.Tx
 	return next, s.rewrite(next), nil
 }
 
-// retain drops what the request leaves out, if it holds no id that is new.
+// retain drops what the request leaves out, if it is the transcript edited: it begins with the first message, as pages send
+// it, and holds no id that is new. A message or two from the middle are none: all else would go with them.
 func retain(next *chat.Transcript, incoming []chat.Message) {
-	for _, m := range incoming {
-		if _, known := next.Find(m.ID); !known {
-			return
-		}
+	messages := next.Snapshot()
+	if len(incoming) == 0 || len(messages) == 0 || incoming[0].ID != messages[0].ID {
+		return
 	}
 	sent := make(map[string]bool, len(incoming))
 	for _, m := range incoming {
+		if _, known := next.Find(m.ID); !known || m.ID == "" {
+			return
+		}
 		sent[m.ID] = true
 	}
 	next.Retain(func(m chat.Message) bool { return sent[m.ID] })
+}
+
+// A MessageIDError says that a user message of a client has no id of its own: by ids it is known whether a message is new.
+type MessageIDError struct {
+	ID string // that two messages have; "" when one has none
+}
+
+func (e *MessageIDError) Error() string {
+	if e.ID == "" {
+		return "a user message has no id"
+	}
+	return fmt.Sprintf("two user messages have the id %q", clip(e.ID))
+}
+
+// Hint says what to send.
+func (e *MessageIDError) Hint() string {
+	return "give each message an id that no other message of the session has"
+}
+
+// checkIDs refuses user messages that cannot be told apart.
+func checkIDs(incoming []chat.Message) error {
+	seen := map[string]bool{"": true}
+	for _, m := range incoming {
+		if m.Role != chat.User {
+			continue
+		}
+		if seen[m.ID] {
+			return &MessageIDError{ID: m.ID}
+		}
+		seen[m.ID] = true
+	}
+	return nil
 }
 
 // take adds the user messages that are new and replaces those that were edited. Nothing else is taken from a client.

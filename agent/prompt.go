@@ -49,6 +49,9 @@ func (s *state) prompt(p Prompt) (before *Turn, err error) {
 	if s.session.Workdir == "" {
 		return nil, &WorkdirError{Session: s.agent.name}
 	}
+	if err := checkIDs(p.Messages); err != nil {
+		return nil, err
+	}
 	if err := s.unstall(); err != nil {
 		return nil, err
 	}

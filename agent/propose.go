@@ -23,8 +23,13 @@ func (a *CoderAgent) Propose(ctx context.Context, messages []chat.Message) error
 		switch {
 		case s.closing:
 			return ErrShutdown
+		case s.session.Workdir == "":
+			return &WorkdirError{Session: a.name} // as a prompt: a session that cannot work is not begun
 		case !s.free():
 			return ErrBusy
+		}
+		if err := checkIDs(messages); err != nil {
+			return err
 		}
 		next := s.script.Fork()
 		take(next, s.keepMarks(messages))
