@@ -105,9 +105,10 @@ func (a *CoderAgent) loop(ctx context.Context) {
 	idle := time.NewTimer(a.host.opts.IdleAfter)
 	defer idle.Stop()
 	defer s.soon.Stop()
+	defer s.leaveOpen()
 	closing := ctx.Done()
 	for {
-		if s.turn == nil && (closing == nil || s.gone != nil) {
+		if !s.runs() && (closing == nil || s.gone != nil) {
 			break
 		}
 		select {
@@ -122,7 +123,7 @@ func (a *CoderAgent) loop(ctx context.Context) {
 		case <-s.soon.C:
 			s.refresh("")
 		case <-idle.C:
-			if s.turn == nil && s.stalled == nil && len(s.queue) == 0 && len(s.subs) == 0 {
+			if s.sleepy() {
 				return
 			}
 			idle.Reset(a.host.opts.IdleAfter)
@@ -135,7 +136,20 @@ func (a *CoderAgent) loop(ctx context.Context) {
 		sub.end(s.gone)
 		s.unsubscribe(sub)
 	}
-	a.host.count(-len(s.queue))
+}
+
+// sleepy reports whether nothing goes on: what waits for another provider is on disk, and waits as well there.
+func (s *state) sleepy() bool {
+	waits := len(s.queue) > 0 && !s.foreign()
+	return !s.runs() && s.stalled == nil && !waits && len(s.subs) == 0
+}
+
+// leaveOpen leaves what waits to the next who loads the session.
+func (s *state) leaveOpen() {
+	s.countQueue(-len(s.queue))
+	if s.turn != nil {
+		s.turn.cancel(nil)
+	}
 }
 
 // refuse answers commands with the error for which the session cannot be loaded, until nobody asks any more.
@@ -184,7 +198,7 @@ func (a *CoderAgent) still(ctx context.Context, run func(*state) error) error {
 			if s.turn == nil {
 				return run(s)
 			}
-			s.turn.cancel(errCancelled)
+			s.stop(s.turn)
 			running = s.turn.ended
 			return nil
 		})

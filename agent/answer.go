@@ -110,6 +110,7 @@ func (s *state) settleCall(event chat.Event, callID, by string) error {
 	case !waits:
 		s.session.Status = string(Idle)
 	}
+	s.claim()
 	err := s.write(store.Safe, func(tx *store.Tx) error {
 		if err := tx.PutMessage(s.agent.key, next.Len()-1, last); err != nil || more == nil {
 			return err
@@ -125,6 +126,7 @@ func (s *state) settleCall(event chat.Event, callID, by string) error {
 	if more != nil {
 		s.goOn(more)
 	}
+	s.takeUp(old.Provider)
 	s.refresh("")
 	return nil
 }

@@ -22,7 +22,12 @@ const (
 type Planned struct {
 	Count int       `json:"count"`         // schedules that will fire
 	Next  time.Time `json:"next,omitzero"` // when the first of them is due; past: it waits for its session
+
+	Elsewhere int `json:"elsewhere,omitempty"` // schedules that wait for hosts of other providers
 }
+
+// any reports whether there is anything to look after: also to say of what is due elsewhere that it waits.
+func (p Planned) any() bool { return p.Count+p.Elsewhere > 0 }
 
 // Planned says how many schedules will fire, and when the first is due.
 func (h *Host) Planned() Planned {
@@ -45,11 +50,11 @@ func (h *Host) replan() {
 }
 
 func (h *Host) lookAhead(ctx context.Context) error {
-	n, next, err := h.store.Planned(ctx)
+	n, next, elsewhere, err := h.store.Planned(ctx, h.opts.Provider)
 	if err != nil {
 		return err
 	}
-	p := &Planned{Count: n}
+	p := &Planned{Count: n, Elsewhere: elsewhere}
 	if n > 0 {
 		p.Next = next.In(h.opts.Now().Location())
 	}
@@ -83,7 +88,7 @@ func (h *Host) clock() {
 		if err != nil && h.ctx.Err() == nil {
 			h.opts.Logger.Error("waking sessions whose schedules are due", "err", err)
 		}
-		if h.Planned().Count > 0 && !h.opts.HoldSchedules {
+		if h.Planned().any() && !h.opts.HoldSchedules {
 			alarm.Reset(wait)
 		}
 	}
@@ -104,7 +109,7 @@ func (h *Host) sweep() {
 // wakeDue tells the agents of schedules that are due, and returns how long the clock may sleep. A schedule that its
 // session cannot take yet is met again: by the agent as soon as it can, and here.
 func (h *Host) wakeDue() (sleep time.Duration, err error) {
-	if h.opts.HoldSchedules || h.Planned().Count == 0 {
+	if h.opts.HoldSchedules || !h.Planned().any() {
 		return lookEvery, nil
 	}
 	now := h.opts.Now()

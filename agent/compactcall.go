@@ -89,6 +89,7 @@ func (s *state) startCompaction(by string) (id string, err error) {
 	}
 	old := s.session
 	s.session.Status = string(Running)
+	s.claim()
 	err = s.write(store.Safe, func(tx *store.Tx) error {
 		if err := s.addTurn(tx, &row); err != nil {
 			return err
@@ -107,5 +108,6 @@ func (s *state) startCompaction(by string) (id string, err error) {
 	s.agent.host.count(1)
 	s.refresh("")
 	s.launch(s.turn)
+	s.takeUp(old.Provider)
 	return row.ID, nil
 }

@@ -12,19 +12,20 @@ import (
 
 // A Document is the state that every client sees; docs/rpc.md describes it. Clients may set the title.
 type Document struct {
-	Title   string          `json:"title"`
-	Workdir string          `json:"workdir"`
-	Model   string          `json:"model"`
-	Mode    permission.Mode `json:"mode"`
-	Sandbox string          `json:"sandbox"` // what bounds the commands; "none" in this version
-	Status  Status          `json:"status"`
-	Queued  int             `json:"queued"` // prompts that wait
-	Project Project         `json:"project"`
-	Todo    []chat.Todo     `json:"todo"`
-	Usage   chat.Usage      `json:"usage"`   // of the whole session
-	Context ContextUse      `json:"context"` // of the model's window
-	Pending []Pending       `json:"pending"` // calls that wait for a decision
-	Clients map[string]int  `json:"clients"` // connections by kind
+	Title    string          `json:"title"`
+	Workdir  string          `json:"workdir"`
+	Model    string          `json:"model"`
+	Mode     permission.Mode `json:"mode"`
+	Sandbox  string          `json:"sandbox"` // what bounds the commands; "none" in this version
+	Status   Status          `json:"status"`
+	Queued   int             `json:"queued"`             // prompts that wait
+	Provider string          `json:"provider,omitempty"` // when interrupted: whose host goes on with it
+	Project  Project         `json:"project"`
+	Todo     []chat.Todo     `json:"todo"`
+	Usage    chat.Usage      `json:"usage"`   // of the whole session
+	Context  ContextUse      `json:"context"` // of the model's window
+	Pending  []Pending       `json:"pending"` // calls that wait for a decision
+	Clients  map[string]int  `json:"clients"` // connections by kind
 
 	ClientCalls []ClientCall `json:"clientCalls"` // calls that wait for their results from a client
 
@@ -64,13 +65,17 @@ func (s *state) usage() chat.Usage {
 
 func (s *state) document() []byte {
 	usage, status := s.usage(), Status(s.session.Status)
-	if s.stalled != nil {
+	provider := ""
+	switch {
+	case s.stalled != nil:
 		status = Idle
+	case s.interrupted():
+		status, provider = Interrupted, s.session.Provider
 	}
 	data, err := json.Marshal(Document{
 		Title: s.session.Title, Workdir: s.session.Workdir, Model: s.session.Model,
 		Mode: s.mode(), Sandbox: s.agent.host.opts.Sandbox, Status: status,
-		Queued: len(s.queue), Project: s.project(), Todo: append([]chat.Todo{}, s.todo...), Usage: usage,
+		Queued: len(s.queue), Provider: provider, Project: s.project(), Todo: append([]chat.Todo{}, s.todo...), Usage: usage,
 		Context: ContextUse{Tokens: s.context, Window: s.window}, Pending: small(s.pending()), Clients: s.clients(), ClientCalls: s.clientCalls(),
 		ParentSession: s.session.ForkedFrom, ForkedAt: s.session.ForkedAt,
 	})

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -60,15 +59,17 @@ func (s *state) fireDue() error {
 	if s.closing || h.opts.HoldSchedules {
 		return nil
 	}
-	rows, err := h.store.SessionSchedules(context.WithoutCancel(h.ctx), s.agent.key)
+	rows, err := s.due()
 	if err != nil || len(rows) == 0 {
 		return err
 	}
+	if s.foreign() {
+		return s.postpone(rows)
+	}
 	now := h.opts.Now()
 	var errs []error
-	for _, row := range rows { // the longest due first
+	for _, row := range rows {
 		switch {
-		case row.Due.IsZero() || row.Due.After(now):
 		case s.working(row):
 			errs = append(errs, s.skip(row, now))
 		case s.free():

@@ -187,6 +187,7 @@ type Session struct {
 	Model    string          `json:"model"`
 	Mode     permission.Mode `json:"mode"`
 	Status   Status          `json:"status"`
+	Provider string          `json:"provider,omitempty"` // when interrupted under a host: whose host goes on with it
 	Messages int             `json:"messages"`
 	Usage    chat.Usage      `json:"usage"`
 	Created  time.Time       `json:"created"`
@@ -207,6 +208,10 @@ const (
 	Idle    Status = "idle"
 	Running Status = "running"
 	Waiting Status = "waiting" // for a decision, or for a client's results
+
+	// Interrupted is a session whose turn is open, or whose prompt waits for its turn, and no host goes on with it: none
+	// runs, or one of another provider than the work was accepted for.
+	Interrupted Status = "interrupted"
 )
 
 // Sessions lists the sessions on disk, the last used first.
@@ -226,6 +231,9 @@ func (h *Host) describe(r store.Session) Session {
 	session := SessionOf(r)
 	if _, stands := h.stallOf(r.Key); stands {
 		session.Status = Idle // on disk its turn is open, but nobody works on it
+	}
+	if session.Status == Running && h.foreign(r.Provider) {
+		session.Status, session.Provider = Interrupted, r.Provider
 	}
 	return session
 }

@@ -27,6 +27,7 @@ type Options struct {
 	System    func(workdir string) (string, error) // the system prompt of a session; nil: none
 	Mode      permission.Mode                      // for sessions that chose none; "" means ask
 	Workdir   string                               // for sessions that chose none; "" refuses their prompts
+	Provider  string                               // of Model, without secrets, such as its base URL; "" is none to tell apart
 	Environ   []string                             // for the commands of sessions whose client sent none
 	Sandbox   string                               // what bounds the commands, for the state document; "" means none
 	StepLimit int                                  // model responses in one turn; 0 means 100

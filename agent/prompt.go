@@ -128,9 +128,13 @@ func (s *state) enqueue(row store.Turn) error {
 		return ErrNoPrompt
 	}
 	row.Status = store.TurnQueued
+	from := s.session.Provider
+	s.claim()
 	if err := s.write(store.Safe, func(tx *store.Tx) error { return s.addTurn(tx, &row) }); err != nil {
+		s.session.Provider = from
 		return err
 	}
+	s.takeUp(from)
 	s.queue = append(s.queue, row)
 	s.agent.host.count(1)
 	s.publish(Queued{Turn: turnOf(row)})
@@ -177,6 +181,7 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool, also
 	}
 	old := s.session
 	s.session.Status, s.session.Messages = string(Running), next.Len()+1
+	s.claim()
 	if s.session.Title == "" {
 		s.session.Title = title(next)
 	}
@@ -216,6 +221,7 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool, also
 	s.agent.host.count(1)
 	s.refresh("")
 	s.launch(s.turn)
+	s.takeUp(old.Provider)
 	return nil
 }
 
@@ -246,7 +252,7 @@ func newID(kind string) string {
 // next starts the turn of the first prompt that waits, or else of a schedule that is due. A prompt that cannot be recorded
 // goes on waiting.
 func (s *state) next() {
-	for s.turn == nil && len(s.queue) > 0 && !s.closing {
+	for s.turn == nil && len(s.queue) > 0 && !s.closing && !s.foreign() {
 		row := s.queue[0]
 		s.queue = s.queue[1:]
 		s.agent.host.count(-1)
@@ -289,7 +295,7 @@ func (s *state) dropQueue(requestID string) error {
 			return err
 		}
 		s.queue = slices.DeleteFunc(s.queue, func(q store.Turn) bool { return q.ID == row.ID })
-		s.agent.host.count(-1)
+		s.countQueue(-1)
 	}
 	return nil
 }
@@ -302,7 +308,7 @@ func (a *CoderAgent) Cancel(ctx context.Context, requestID string) error {
 			return s.unstall()
 		}
 		if s.turn != nil && (requestID == "" || s.turn.row.ID == requestID) {
-			s.turn.cancel(errCancelled)
+			s.stop(s.turn)
 			return nil
 		}
 		if requestID == "" {

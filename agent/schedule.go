@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -157,15 +158,19 @@ func (s *state) plan(p Plan) (store.Schedule, error) {
 			return old, nil
 		}
 	}
+	if s.foreign() && (s.interrupted() || slices.ContainsFunc(have, func(o store.Schedule) bool { return !o.Due.IsZero() })) {
+		return store.Schedule{}, s.elsewhere() // what is planned here would take it all along
+	}
 	if len(have) >= maxSchedules {
 		return store.Schedule{}, fmt.Errorf("the session has %d schedules, and that is the most: cancel one", len(have))
 	}
-	old := s.session.Title
-	if old == "" {
+	old := s.session
+	if old.Title == "" {
 		s.session.Title = titleOf(p.Prompt)
 	}
+	s.claim()
 	if err := s.write(store.Safe, func(tx *store.Tx) error { return tx.PutSchedule(row) }); err != nil {
-		s.session.Title = old
+		s.session = old
 		return store.Schedule{}, fmt.Errorf("planning the prompt: %w", err)
 	}
 	h.replan()

@@ -88,11 +88,14 @@ func (a *CoderAgent) load(ctx context.Context) (*state, error) {
 	}
 	s.relearn()
 	s.docs.add(s.document())
-	a.host.count(len(s.queue))
-	if s.turn != nil {
+	s.countQueue(len(s.queue))
+	switch {
+	case s.interrupted():
+		a.host.opts.Logger.Info("a session waits for its provider", "session", a.key, "provider", s.session.Provider)
+	case s.turn != nil:
 		a.host.count(1)
 		s.launch(s.turn)
-	} else {
+	default:
 		s.next()
 	}
 	return s, nil
@@ -186,12 +189,24 @@ func (s *state) record(t *turn, d store.Durability, events ...chat.Event) error 
 	if err != nil {
 		return err
 	}
+	row := s.session
+	if !t.launched { // a client acts on a turn that waits for its provider
+		row.Provider = s.agent.host.opts.Provider
+	}
 	err = s.agent.host.store.Write(context.WithoutCancel(s.agent.host.ctx), d, func(tx *store.Tx) error {
+		if !t.launched {
+			if err := tx.PutSession(row); err != nil {
+				return err
+			}
+		}
 		return tx.AppendEvents(s.agent.key, t.row.ID, t.n, bodies)
 	})
 	if err != nil {
 		return fmt.Errorf("recording the turn: %w", err)
 	}
+	from := s.session.Provider
+	s.session = row
+	defer s.takeUp(from) // once the events are told
 	for _, e := range events {
 		s.script.Apply(e)
 		switch e := e.(type) {

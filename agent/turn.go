@@ -22,9 +22,10 @@ type turn struct {
 	row   store.Turn // the agent's goroutine changes it
 	n     int        // events so far; the agent's goroutine changes it
 
-	ctx    context.Context // cancelled with errCancelled or ErrShutdown
-	cancel context.CancelCauseFunc
-	ended  chan struct{} // closed when the turn has been settled or left open for the next host
+	ctx      context.Context // cancelled with errCancelled or ErrShutdown
+	cancel   context.CancelCauseFunc
+	launched bool          // its goroutine has started; false: it waits for a host of its provider
+	ended    chan struct{} // closed when the turn has been settled or left open for the next host
 
 	stepOpen bool // a step has begun and its end is not recorded
 	cuts     int  // responses in a row that broke off
@@ -41,6 +42,7 @@ func newTurn(a *CoderAgent, row store.Turn, n int) *turn {
 
 // launch starts the goroutine of a turn that is open on disk. The agent's loop does not end before it has.
 func (s *state) launch(t *turn) {
+	t.launched = true
 	s.agent.host.owned.Go(func() {
 		defer t.cancel(nil)
 		for !t.round() {

@@ -72,15 +72,18 @@ func (s *Store) NextDue(ctx context.Context, now time.Time) (time.Time, error) {
 	return fromNanos(due), err
 }
 
-// Planned returns how many schedules will fire, and when the first of them is due; zero when there is none.
-func (s *Store) Planned(ctx context.Context) (n int, earliest time.Time, err error) {
+// Planned returns how many schedules will fire under a host of the provider, when the first of them is due (zero when there is
+// none), and how many wait for hosts of others. With "" all are the host's.
+func (s *Store) Planned(ctx context.Context, provider string) (n int, earliest time.Time, elsewhere int, err error) {
 	counts, err := readRows(ctx, s, "counting schedules", func(rows *sql.Rows) (due int64, err error) {
-		return due, rows.Scan(&n, &due)
-	}, "SELECT count(*), COALESCE(min(due), 0) FROM schedules WHERE due > 0")
+		return due, rows.Scan(&n, &due, &elsewhere)
+	}, `SELECT ifnull(sum(ours), 0), ifnull(min(CASE WHEN ours THEN due END), 0), ifnull(sum(NOT ours), 0) FROM (
+		SELECT due, ?1 = '' OR ifnull(provider, '') IN ('', ?1) AS ours
+		FROM schedules LEFT JOIN sessions ON session = key WHERE due > 0)`, provider)
 	if err != nil {
-		return 0, time.Time{}, err
+		return 0, time.Time{}, 0, err
 	}
-	return n, fromNanos(counts[0]), nil
+	return n, fromNanos(counts[0]), elsewhere, nil
 }
 
 func scanSchedule(rows *sql.Rows) (Schedule, error) {

@@ -65,7 +65,7 @@ func TestSchedulesComeBackInTheOrderOfTheirTimes(t *testing.T) {
 
 func checkPlanned(t *testing.T, s *Store, count int, first time.Time) {
 	t.Helper()
-	n, due, err := s.Planned(t.Context())
+	n, due, _, err := s.Planned(t.Context(), "")
 	if err != nil || n != count || !due.Equal(first) {
 		t.Errorf("planned are %d, the first at %s, %v; want %d at %s", n, due, err, count, first)
 	}

@@ -25,6 +25,7 @@ type Session struct {
 	Project    string // JSON of what clients have said it works on; "" when nothing
 	ForkedFrom string // the name of the session it is a fork of, or ""
 	ForkedAt   string // the id of the last message it took over
+	Provider   string // for which its open turn, the prompts that wait and its schedules were accepted; "": nobody said
 	Route      string // the key by which providers know it; "" is its own
 
 	Pinned    bool  // never deleted to make room

@@ -22,7 +22,7 @@ func TestPrintSessions(t *testing.T) {
 			Workdir: filepath.Join(xdg.Home, "src", "a-project-with-a-long-name"), Updated: now.Add(-2 * time.Hour), Usage: chat.Usage{Cost: 0.0321},
 			Bytes: 1_234_567, Pinned: true,
 		},
-		{Name: "1124-k3fx9p", Title: "hello", Status: interrupted, Workdir: "/srv/x", Updated: now.Add(-40 * 24 * time.Hour)},
+		{Name: "1124-k3fx9p", Title: "hello", Status: agent.Interrupted, Workdir: "/srv/x", Updated: now.Add(-40 * 24 * time.Hour)},
 	}
 	for _, tt := range []struct {
 		width int

@@ -238,7 +238,7 @@ func (a *app) schedules(ctx context.Context, c config) (list []agent.Schedule, h
 // planned says what is planned on disk, where no host looks after it.
 func planned(ctx context.Context, dataDir string) (p agent.Planned, err error) {
 	err = read(ctx, dataDir, func(s *store.Store) (err error) {
-		p.Count, p.Next, err = s.Planned(ctx)
+		p.Count, p.Next, _, err = s.Planned(ctx, "")
 		if p.Count > 0 {
 			p.Next = p.Next.Local()
 		}

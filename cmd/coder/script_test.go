@@ -112,10 +112,11 @@ type modelKey struct{}
 //	model release            lets them go on
 //	model used               fails if an answer was not asked for
 //	model extended [FROM]    fails unless each request (after the FROMth, from 0) repeats the one before, byte for byte, and adds to it
+//	model unheard WORD       fails if a request held the word
 //	model window TOKENS      says in the list of models how much the default model takes
 func modelCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: model FILE | hold CHUNK FILE | add FILE | reached | release | used | extended | window")
+		ts.Fatalf("usage: model FILE | hold CHUNK FILE | add FILE | reached | release | used | extended | unheard | window")
 	}
 	m := ts.Value(modelKey{}).(*scripted)
 	switch args[0] {
@@ -139,6 +140,12 @@ func modelCmd(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Check(err)
 		}
 		ts.Check(m.extended(from))
+	case "unheard":
+		for _, r := range m.server.Requests() {
+			if bytes.Contains(r.Body, []byte(args[1])) {
+				ts.Fatalf("the model was told %q: %s", args[1], r.Body)
+			}
+		}
 	case "window":
 		tokens, err := strconv.Atoi(args[1])
 		ts.Check(err)

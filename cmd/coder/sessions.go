@@ -160,7 +160,7 @@ func (a *app) sessions(ctx context.Context, c config) (list []agent.Session, err
 		for _, row := range rows {
 			session := agent.SessionOf(row)
 			if slices.Contains(open, row.Key) {
-				session.Status = interrupted
+				session.Status = agent.Interrupted
 			}
 			list = append(list, session)
 		}
@@ -197,7 +197,7 @@ func (a *app) deleteSessions(ctx context.Context, c config, names []string) erro
 // borrowHost lets the host do something to what is on disk. If none runs it starts one for it, which fires no schedules,
 // and ends it again. That host needs no key, unless it finds turns to go on with.
 func (a *app) borrowHost(ctx context.Context, c config, list []agent.Session, do func(*connector) error) error {
-	open := nameOf(list, interrupted)
+	open := nameOf(list, agent.Interrupted)
 	conn := &connector{app: a, config: c, keyless: open == "", hold: true, anyProvider: true}
 	if err := do(conn); err != nil || !conn.started {
 		return goingOn(open, err)

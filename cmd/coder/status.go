@@ -112,8 +112,14 @@ func printStatus(out io.Writer, doc statusJSON, width int) error {
 	case n > 0:
 		fmt.Fprintf(out, "schedules: %d, the next due at %s; they wait for a host\n", n, doc.Schedules.Next.Format(time.RFC3339))
 	}
+	if n := doc.Schedules.Elsewhere; n > 0 {
+		fmt.Fprintf(out, "schedules: %d of other providers wait for their hosts: coder schedule list\n", n)
+	}
 	for _, s := range doc.Sessions {
 		line := fmt.Sprintf("session %s: %s in %s: %s", s.Name, s.Status, underHome(s.Workdir), s.Title)
+		if s.Provider != "" {
+			line = fmt.Sprintf("session %s: %s, %s", s.Name, s.Status, waitsFor(s))
+		}
 		fmt.Fprintln(out, headless.Line(line, cmp.Or(width, math.MaxInt)))
 	}
 	return nil

@@ -15,10 +15,6 @@ import (
 	"github.com/coder-agent/coder/tools"
 )
 
-// interrupted is the status of a session whose turn is open, or whose prompt waits for its turn, while no host runs: the
-// next host goes on with it.
-const interrupted agent.Status = "interrupted"
-
 // A transcript is a session as it is on disk, which is where a host that runs has what it tells: so it is read there,
 // with what the host does not show to clients, the steps.
 type transcript struct {
@@ -40,7 +36,7 @@ func (a *app) transcript(ctx context.Context, c config, name string) (transcript
 	if i < 0 {
 		return transcript{}, &agent.NoSessionError{Name: name}
 	}
-	t := transcript{session: list[i], resumes: nameOf(list, interrupted) != ""}
+	t := transcript{session: list[i], resumes: nameOf(list, agent.Interrupted) != ""}
 	return t, read(ctx, c.DataDir, func(s *store.Store) error { return t.read(ctx, s) })
 }
 
@@ -130,14 +126,22 @@ func (t *transcript) print(out io.Writer) error {
 	return headless.PrintTranscript(out, doc)
 }
 
+// waitsFor says who goes on with a session that the running host leaves alone.
+func waitsFor(s agent.Session) string {
+	return fmt.Sprintf("waits for a host of %s; a prompt has the running one take over: coder run --session %s", headless.Line(s.Provider, 200), s.Name)
+}
+
 // end says how it stands with the session.
 func (t *transcript) end() string {
 	name := t.session.Name
 	switch t.session.Status {
 	case agent.Running:
 		return "It is running."
-	case interrupted:
-		return "It was interrupted: no host runs. The next one goes on with it."
+	case agent.Interrupted:
+		if t.session.Provider != "" {
+			return "It was interrupted, and " + waitsFor(t.session) + "."
+		}
+		return "It was interrupted: no host runs. The next one that asks the same provider goes on with it."
 	case agent.Waiting:
 		if len(t.waiting) > 1 {
 			return fmt.Sprintf("%d calls wait for your decision: coder approve %s CALL, or coder deny %s CALL; --all decides on all", len(t.waiting), name, name)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"net/url"
 
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/openrouter"
@@ -17,7 +18,17 @@ func agentOptions(c config, environ []string) (agent.Options, error) {
 		return agent.Options{}, err
 	}
 	return agent.Options{
-		Model: model, ModelID: c.Model, Tools: tools.All(), Mode: c.Mode, StepLimit: c.MaxSteps, Retention: c.Keep,
+		Model: model, Provider: provider(c.BaseURL), ModelID: c.Model, Tools: tools.All(), Mode: c.Mode, StepLimit: c.MaxSteps, Retention: c.Keep,
 		System: systemPrompt(environ), Environ: commandEnviron(environ, c.PassEnv),
 	}, nil
+}
+
+// provider names a provider by its base URL, without what may be secret of it. It is written to the store.
+func provider(baseURL string) string {
+	u, err := url.Parse(baseURL)
+	if err != nil {
+		return baseURL
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return u.String()
 }
