@@ -106,6 +106,7 @@ func (a *CoderAgent) loop(ctx context.Context) {
 	defer idle.Stop()
 	defer s.soon.Stop()
 	defer s.leaveOpen()
+	defer s.again.Stop()
 	closing := ctx.Done()
 	for {
 		if !s.runs() && (closing == nil || s.gone != nil) {
@@ -122,6 +123,8 @@ func (a *CoderAgent) loop(ctx context.Context) {
 			}
 		case <-s.soon.C:
 			s.refresh("")
+		case <-s.again.C:
+			s.retry()
 		case <-idle.C:
 			if s.sleepy() {
 				return

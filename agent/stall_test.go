@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/coder-agent/coder/agent"
@@ -369,4 +370,48 @@ func raw(t *testing.T, args ...any) (list []json.RawMessage) {
 		list = append(list, data)
 	}
 	return list
+}
+
+// TestWhatStandsStillGoesOnByItself: who waits behind it is told, and has the prompt answered when there is room again.
+func TestWhatStandsStillGoesOnByItself(t *testing.T) {
+	agenttest.OnSmallDisk(t, smallDisk, func(disk *agenttest.Disk) {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFullHost(t, disk)
+			a := agenttest.Agent(t, f.Host, "a")
+			sub := subscribe(t, a)
+			reached, release := make(chan struct{}), make(chan struct{})
+			f.model.Add(agenttest.Hold(reached, release, f.then(agenttest.Say("first"))), f.then(agenttest.Say("second")))
+			agenttest.Ask(t, a, "q1", "one")
+			<-reached
+			agenttest.Ask(t, a, "q2", "two")
+			close(release)
+			waits, stands := stalls(t, sub), stalls(t, sub)
+			if waits.ID != "q2" || stands.ID != "q1" || !strings.Contains(waits.Error, "no space left") || !strings.Contains(waits.Hint, "goes on with it within a minute") {
+				t.Errorf("told was %+v and %+v", waits, stands)
+			}
+			f.asked(1)
+			<-time.After(5 * time.Minute) // in vain
+			f.asked(1)
+			disk.Free(t)
+			began := time.Now()
+			agenttest.Finish(t, sub, "q1")
+			if got := stalls(t, sub); got.ID != "q2" {
+				t.Errorf("told was %+v", got)
+			}
+			if waited := time.Since(began); waited > time.Minute {
+				t.Errorf("it went on after %s", waited)
+			}
+			f.asked(2)
+			disk.Free(t)
+			agenttest.Finish(t, sub, "q2") // nobody waits: only recorded
+			f.asked(2)
+			if m, err := a.Messages(t.Context()); err != nil || len(m) != 4 || m[3].Text() != "second" {
+				t.Errorf("messages = %+v, %v", m, err)
+			}
+			sub.Close()
+			if err := f.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	})
 }

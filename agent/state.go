@@ -31,6 +31,8 @@ type state struct {
 	window  int           // tokens that the model takes, once somebody has asked; 0 when not known
 	confirm *Confirmation // a loosening that waits for it
 	docs    documents     // the state documents that subscribers know
+	again   *time.Timer   // looks whether what stands still can go on
+	held    string        // the prompt of which was told that it cannot begin
 	soon    *time.Timer   // publishes the state document if it has changed
 	subs    map[*Subscription]struct{}
 	closing bool  // the host closes: no new work
@@ -39,7 +41,8 @@ type state struct {
 
 // load reads the session and goes on with the turn that is open on disk.
 func (a *CoderAgent) load(ctx context.Context) (*state, error) {
-	s := &state{agent: a, subs: make(map[*Subscription]struct{}), seen: make(map[string]string), soon: time.NewTimer(soon)}
+	s := &state{agent: a, subs: make(map[*Subscription]struct{}), seen: make(map[string]string), soon: time.NewTimer(soon), again: time.NewTimer(againAfter)}
+	s.again.Stop()
 	db := a.host.store
 	var err error
 	if s.session, s.known, err = db.Session(ctx, a.key); err != nil {

@@ -82,7 +82,7 @@ type follower struct {
 	turn     atomic.Pointer[string] // the id, once it is known
 	prompted bool                   // the turn is that of a prompt of ours
 	doc      document               // the session's, as it was last
-	queued   bool                   // the user knows that the turn waits
+	queued   bool                   // the user knows that the turn waits, or it has begun
 	broken   error                  // why Out takes nothing more
 }
 
@@ -165,6 +165,7 @@ func (f *follower) follows(e client.Event) bool {
 
 // event shows one event. Once Out is broken it only counts.
 func (f *follower) event(u client.Event) {
+	f.queued = true
 	f.count(u.Event)
 	if f.broken != nil {
 		return
