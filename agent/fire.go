@@ -72,11 +72,36 @@ func (s *state) fireDue() error {
 		switch {
 		case s.working(row):
 			errs = append(errs, s.skip(row, now))
+		case s.free() && !s.mayFire(now):
+			errs = append(errs, s.delay(row))
 		case s.free():
 			errs = append(errs, s.fire(row, now))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// Bounds of what a session's schedules spend: so many come in any such time, a few more than the shortest interval lets one come.
+// A model in mode auto could else plan a hundred turns for one moment.
+const (
+	maxFirings  = 12
+	firingsTime = 10 * time.Minute
+)
+
+// mayFire reports whether one more schedule may come now. The times are in memory only: a session sleeps no sooner than they
+// are past.
+func (s *state) mayFire(now time.Time) bool {
+	s.firings = slices.DeleteFunc(s.firings, func(t time.Time) bool { return now.Sub(t) >= firingsTime || t.After(now) })
+	return len(s.firings) < maxFirings
+}
+
+// delay says of a schedule that is due why it waits. It comes when there is room, and times that pass meanwhile are one.
+func (s *state) delay(row store.Schedule) error {
+	why := fmt.Errorf("it waits: %d planned prompts came to the session in %d minutes, and that is the most", maxFirings, int(firingsTime.Minutes()))
+	if row.Error == why.Error() {
+		return nil
+	}
+	return s.failSchedule(row, why, row.Due)
 }
 
 // free reports whether no turn runs, waits or stands still, and no call waits for a decision.
@@ -138,6 +163,7 @@ func (s *state) fire(row store.Schedule, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("firing schedule %s: %w", row.ID, err)
 	}
+	s.firings = append(s.firings, now)
 	s.agent.host.replan()
 	return nil
 }
@@ -164,7 +190,7 @@ func (s *state) planned(row store.Schedule, now time.Time, missed int) (chat.Mes
 	var note strings.Builder
 	fmt.Fprintf(&note, "[Schedule %s, %s: due %s", row.ID, about.When(), about.Next.Format(time.RFC3339))
 	if now.Sub(row.Due) >= lateAfter {
-		why := "the session was at work or waited for a decision, or the machine slept"
+		why := "the session was at work, waited for a decision or had as many planned prompts as may come, or the machine slept"
 		if row.Due.Before(s.agent.host.opened) {
 			why = "no host ran then"
 		}

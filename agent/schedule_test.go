@@ -225,6 +225,40 @@ func TestAnIntervalComesAgainAndAgain(t *testing.T) {
 	})
 }
 
+// A model may plan; it may not plan a hundred turns for one moment.
+func TestPlannedPromptsComeNoFasterThanTheBound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		model := says(30)
+		h := agenttest.Open(t, t.TempDir(), agenttest.Options(t, model))
+		a := agenttest.Agent(t, h, "a")
+		for n := range 30 {
+			plan(t, a, agent.Plan{Prompt: fmt.Sprint("task ", n), In: "1h"})
+		}
+		time.Sleep(time.Hour + time.Minute/2)
+		for _, came := range []int{12, 24, 30} {
+			list := listed(t, h)
+			if len(model.Requests()) != came || len(list) != 30-came {
+				t.Fatalf("%d of 30 have come, and %d are left; want %d to have come", len(model.Requests()), len(list), came)
+			}
+			for _, s := range list {
+				if !strings.Contains(s.Error, "12 planned prompts came to the session in 10 minutes") {
+					t.Errorf("of one that waits the list says %q", s.Error)
+				}
+			}
+			time.Sleep(11 * time.Minute)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) { // the shortest interval is not slowed down
+		h := agenttest.Open(t, t.TempDir(), agenttest.Options(t, says(60)))
+		a := agenttest.Agent(t, h, "a")
+		plan(t, a, agent.Plan{Prompt: "tick", Every: "1m"})
+		time.Sleep(time.Hour + time.Second)
+		if s := listed(t, h)[0]; s.Runs != 60 || s.Skipped != 0 || s.Error != "" {
+			t.Errorf("in an hour came %+v, want 60", s)
+		}
+	})
+}
+
 func TestACronLineGoesByTheClocksOfItsZone(t *testing.T) {
 	if _, err := time.LoadLocation("Europe/Berlin"); err != nil {
 		t.Skipf("this system has no time zones: %v", err)

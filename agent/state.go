@@ -31,6 +31,7 @@ type state struct {
 	window  int           // tokens that the model takes, once somebody has asked; 0 when not known
 	confirm *Confirmation // a loosening that waits for it
 	docs    documents     // the state documents that subscribers know
+	firings []time.Time   // when schedules came of late
 	again   *time.Timer   // looks whether what stands still can go on
 	held    string        // the prompt of which was told that it cannot begin
 	soon    *time.Timer   // publishes the state document if it has changed
