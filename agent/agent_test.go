@@ -427,6 +427,55 @@ func TestASetOfMessagesBeginsNoSessionThatCannotWork(t *testing.T) {
 	}
 }
 
+func TestAStalePageDoesNotUndoAClear(t *testing.T) {
+	dir := t.TempDir()
+	model := agenttest.NewModel(agenttest.Say("one"), agenttest.Say("two"), agenttest.Say("three"), agenttest.Say("four"))
+	opts := agenttest.Options(t, model)
+	h := agenttest.Open(t, dir, opts)
+	a := agenttest.Agent(t, h, "a")
+	sub := subscribe(t, a)
+	for _, id := range []string{"q1", "q2"} {
+		agenttest.Ask(t, a, id, "the secret of "+id)
+		agenttest.Finish(t, sub, id)
+	}
+	stale, err := a.Messages(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Clear(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	said := func(id string) chat.Message {
+		return chat.Message{ID: id, Role: chat.User, Parts: []chat.Part{chat.Text{Text: id}}}
+	}
+	prompt := func(id string, messages []chat.Message, want ...string) {
+		t.Helper()
+		if err := a.Prompt(t.Context(), agent.Prompt{ID: id, Client: "stale", Messages: messages}); err != nil {
+			t.Fatal(err)
+		}
+		agenttest.Finish(t, sub, id)
+		if got := prompts(t, a); !slices.Equal(got, want) {
+			t.Errorf("after %s the prompts are %q, want %q", id, got, want)
+		}
+	}
+	prompt("q3", append(slices.Clone(stale), said("new")), "new")
+	if err := a.Propose(t.Context(), append(slices.Clone(stale), said("set"))); err != nil {
+		t.Fatal(err)
+	}
+	if got := prompts(t, a); !slices.Equal(got, []string{"new", "set"}) {
+		t.Errorf("after a set of messages the prompts are %q", got)
+	}
+	closeHost(t, h) // the next host knows it too
+	h = agenttest.Open(t, dir, opts)
+	a = agenttest.Agent(t, h, "a")
+	sub = subscribe(t, a)
+	prompt("q4", append(slices.Clone(stale), said("newer")), "new", "set", "newer")
+	agenttest.Ask(t, a, "q1", "the secret of q1") // a repeated request is one, and has no effect
+	if got := prompts(t, a); len(got) != 3 {
+		t.Errorf("after a repeated request the prompts are %q", got)
+	}
+}
+
 func TestSetupFixesTheWorkdir(t *testing.T) {
 	model := agenttest.NewModel(agenttest.Say("one"))
 	opts := agenttest.Options(t, model)

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -79,6 +80,23 @@ func (s *state) fireDue() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// due returns the session's schedules that are due, the longest due first.
+func (s *state) due() ([]store.Schedule, error) {
+	h := s.agent.host
+	rows, err := h.store.SessionSchedules(context.WithoutCancel(h.ctx), s.agent.key)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	now := h.opts.Now()
+	var due []store.Schedule
+	for _, row := range rows {
+		if !row.Due.IsZero() && !row.Due.After(now) {
+			due = append(due, row)
+		}
+	}
+	return due, nil
 }
 
 // Bounds of what a session's schedules spend: so many come in any such time, a few more than the shortest interval lets one come.

@@ -58,8 +58,8 @@ func (s *state) prompt(p Prompt) (before *Turn, err error) {
 	if before, err := s.before(p); before != nil || err != nil {
 		return before, err
 	}
-	messages := s.keepMarks(p.Messages)
-	row := store.Turn{ID: p.ID, Client: p.Client, MessageIDs: PromptIDs(messages), Prompt: users(messages)}
+	messages := s.keepMarks(s.uncleared(p.Messages, true))
+	row := store.Turn{ID: p.ID, Client: p.Client, MessageIDs: PromptIDs(p.Messages), Prompt: users(messages)}
 	if row.Tools, err = requestTools(p.Tools); err != nil {
 		return nil, err
 	}
@@ -315,33 +315,6 @@ func (a *CoderAgent) Cancel(ctx context.Context, requestID string) error {
 			return nil
 		}
 		return s.dropQueue(requestID)
-	})
-}
-
-// Clear cancels all turns and empties the transcript. What it has cost stays, and so does a title that a client has set.
-func (a *CoderAgent) Clear(ctx context.Context) error {
-	return a.still(ctx, func(s *state) error {
-		old := s.session
-		s.session.Status, s.session.Messages = string(Idle), 0
-		if !s.session.Titled {
-			s.session.Title = "" // the next prompt gives it
-		}
-		err := s.write(store.Safe, func(tx *store.Tx) error {
-			if err := tx.ClearMessages(a.key); err != nil {
-				return err
-			}
-			return errors.Join(tx.PutClientTools(a.key, ""), tx.DropSystem(a.key))
-		})
-		if err != nil {
-			s.session = old
-			return fmt.Errorf("clearing session %s: %w", a.name, err)
-		}
-		s.script, s.failed, s.system, s.tools = chat.NewTranscript(nil), nil, nil, nil
-		s.relearn()
-		s.publish(Cleared{By: callerFrom(ctx).Connection})
-		s.refresh("")
-		s.next()
-		return nil
 	})
 }
 

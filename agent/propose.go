@@ -32,7 +32,7 @@ func (a *CoderAgent) Propose(ctx context.Context, messages []chat.Message) error
 			return err
 		}
 		next := s.script.Fork()
-		take(next, s.keepMarks(messages))
+		take(next, s.keepMarks(s.uncleared(messages, false)))
 		if next.Changed() == next.Len() {
 			return nil
 		}

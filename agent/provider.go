@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -89,21 +88,4 @@ func (s *state) postpone(due []store.Schedule) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// due returns the session's schedules that are due, the longest due first.
-func (s *state) due() ([]store.Schedule, error) {
-	h := s.agent.host
-	rows, err := h.store.SessionSchedules(context.WithoutCancel(h.ctx), s.agent.key)
-	if err != nil {
-		return nil, err
-	}
-	now := h.opts.Now()
-	var due []store.Schedule
-	for _, row := range rows {
-		if !row.Due.IsZero() && !row.Due.After(now) {
-			due = append(due, row)
-		}
-	}
-	return due, nil
 }

@@ -15,7 +15,8 @@ import (
 type state struct {
 	agent   *CoderAgent
 	session store.Session
-	known   bool // the session has its row on disk
+	known   bool     // the session has its row on disk
+	cleared []string // ids of user messages that clears have removed
 	script  *chat.Transcript
 	queue   []store.Turn // prompts whose turn has not begun
 	turn    *turn        // the turn that runs
@@ -76,6 +77,9 @@ func (a *CoderAgent) load(ctx context.Context) (*state, error) {
 		return nil, err
 	}
 	if s.tools, err = a.host.decodeTools(kept); err != nil {
+		return nil, err
+	}
+	if s.cleared, err = db.Cleared(ctx, a.key); err != nil {
 		return nil, err
 	}
 	messages, err := db.Messages(ctx, a.key)

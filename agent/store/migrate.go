@@ -32,11 +32,14 @@ var keepSQL string
 //go:embed migrations/7_provider.sql
 var providerSQL string
 
+//go:embed migrations/8_cleared.sql
+var clearedSQL string
+
 // migrations are the scripts in order: script i leads from schema version i to i+1. They are never changed once
 // released. A migration library would cost its package initialisers at every start of the program and a dozen modules,
 // for the loop below.
 func migrations() []string {
-	return []string{sessionsSQL, systemSQL, schedulesSQL, clientsSQL, contextSQL, keepSQL, providerSQL}
+	return []string{sessionsSQL, systemSQL, schedulesSQL, clientsSQL, contextSQL, keepSQL, providerSQL, clearedSQL}
 }
 
 // migrate brings the file to the newest schema: all missing scripts in one transaction, so that it has either the old

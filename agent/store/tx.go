@@ -61,6 +61,7 @@ func (tx *Tx) DeleteSession(key string) error {
 		"DELETE FROM systems WHERE session = ?",
 		"DELETE FROM schedules WHERE session = ?",
 		"DELETE FROM client_tools WHERE session = ?",
+		"DELETE FROM cleared WHERE session = ?",
 		"DELETE FROM sessions WHERE key = ?",
 	} {
 		if _, err := tx.exec("deleting session", key, query, key); err != nil {

@@ -1,0 +1,79 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/store"
+)
+
+// Bounds of what is remembered of cleared transcripts.
+const (
+	maxCleared   = 1000 // messages, the latest
+	maxClearedID = 128  // bytes of an id: those of pages have some twenty
+)
+
+// Clear cancels all turns and empties the transcript. What it has cost stays, and so does a title that a client has set.
+func (a *CoderAgent) Clear(ctx context.Context) error {
+	return a.still(ctx, func(s *state) error {
+		old, gone := s.session, s.withCleared()
+		s.session.Status, s.session.Messages = string(Idle), 0
+		if !s.session.Titled {
+			s.session.Title = "" // the next prompt gives it
+		}
+		err := s.write(store.Safe, func(tx *store.Tx) error {
+			for _, err := range []error{
+				tx.ClearMessages(a.key), tx.PutCleared(a.key, gone), tx.PutClientTools(a.key, ""), tx.DropSystem(a.key),
+			} {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			s.session = old
+			return fmt.Errorf("clearing session %s: %w", a.name, err)
+		}
+		s.script, s.failed, s.system, s.tools, s.cleared = chat.NewTranscript(nil), nil, nil, nil, gone
+		s.relearn()
+		s.publish(Cleared{By: callerFrom(ctx).Connection})
+		s.refresh("")
+		s.next()
+		return nil
+	})
+}
+
+// withCleared are the ids that clears have removed once the transcript goes, too.
+func (s *state) withCleared() []string {
+	ids := slices.Clone(s.cleared)
+	for _, m := range s.script.Snapshot() {
+		if m.Role == chat.User && len(m.ID) <= maxClearedID {
+			ids = append(ids, m.ID)
+		}
+	}
+	return ids[max(0, len(ids)-maxCleared):]
+}
+
+// uncleared leaves out of a client's messages those of the user that a clear has removed: a page that has not heard of the clear
+// sends its whole transcript with the next prompt. The prompt itself, the last message, is what the user says now.
+func (s *state) uncleared(messages []chat.Message, prompt bool) []chat.Message {
+	if len(s.cleared) == 0 {
+		return messages
+	}
+	last := len(messages)
+	if prompt {
+		last--
+	}
+	kept := make([]chat.Message, 0, len(messages))
+	for i, m := range messages {
+		_, known := s.script.Find(m.ID)
+		if m.Role == chat.User && i != last && !known && slices.Contains(s.cleared, m.ID) {
+			continue
+		}
+		kept = append(kept, m)
+	}
+	return kept
+}
