@@ -82,7 +82,7 @@ const (
 	exitParked    = 4 // a tool call waits for a decision
 	exitStopped   = 5 // the budget is spent, or a loop was stopped
 	exitCancelled = 130
-	exitUnread    = 141 // stdout takes nothing more: what a shell reports of a program that SIGPIPE has ended
+	exitUnread    = 141 // nobody reads stdout any more: what a shell reports of a program that SIGPIPE has ended
 )
 
 // An exitError ends the command with a code. Without an Err there is nothing left to say.
@@ -154,10 +154,10 @@ func report(stderr io.Writer, err error) int {
 		}
 	case errors.As(err, &usage):
 		code = exitUsage
-	case errors.As(err, &unread):
-		code = exitUnread
 	case errors.Is(err, syscall.EPIPE):
-		return exitUnread // as head does to whoever feeds it
+		if code = exitUnread; !errors.As(err, &unread) {
+			return code // as head does to whoever feeds it
+		}
 	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
 		return exitCancelled // the user knows
 	}

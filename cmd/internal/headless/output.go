@@ -2,8 +2,10 @@ package headless
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"syscall"
 
 	"github.com/coder-agent/coder/server/client"
 )
@@ -13,6 +15,14 @@ type OutputError struct{ Err error }
 
 func (e *OutputError) Error() string { return fmt.Sprintf("the output is lost (%v)", e.Err) }
 func (e *OutputError) Unwrap() error { return e.Err }
+
+// Hint says what the user can do. With a reader that has gone there is nothing to mend.
+func (e *OutputError) Hint() string {
+	if errors.Is(e.Err, syscall.ENOSPC) {
+		return "make room on the disk that stdout goes to; the session keeps the answer as far as it came: coder sessions show NAME"
+	}
+	return ""
+}
 
 // printJSON prints v as one document.
 func printJSON(out io.Writer, v any) error {
