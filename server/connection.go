@@ -65,6 +65,9 @@ type connection struct {
 
 	done   chan struct{} // closed by close
 	once   sync.Once
+	warned time.Time // when the log was told last of a frame that could not be read; the reader's
+	unsaid int       // how many there were since
+
 	code   websocket.StatusCode
 	reason string
 
@@ -217,7 +220,7 @@ func (c *connection) read() {
 	}
 }
 
-// frame handles one text frame. What is no frame, or none that we know, is not answered.
+// frame handles one text frame. What is no frame, or none that we know, is not answered; a request that we refuse is.
 func (c *connection) frame(data []byte) {
 	if !utf8.Valid(data) { // the library does not look
 		c.close(statusInvalidText, "invalid UTF-8")
@@ -225,7 +228,7 @@ func (c *connection) frame(data []byte) {
 	}
 	f, err := wire.Decode(data)
 	if err != nil {
-		c.server.opts.Logger.Debug("frame ignored", "session", c.name, "err", err)
+		c.ignore(err)
 		return
 	}
 	c.handle(f)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"time"
 
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/chat"
@@ -69,6 +70,35 @@ func (c *connection) prompt(ctx context.Context, f wire.ChatRequest) {
 	case before != nil && before.Reason != "":
 		c.post(func() { c.repeated(*before) })
 	}
+}
+
+// warnEvery bounds how often the log hears of the frames of one connection that cannot be read.
+const warnEvery = time.Minute
+
+// ignore takes a frame that could not be read. Types of others are nothing to speak of: the protocol invites them.
+func (c *connection) ignore(err error) {
+	if refused, ok := errors.AsType[*wire.RefusedError](err); ok {
+		c.refuse(refused)
+	}
+	if _, ok := errors.AsType[*wire.UnknownTypeError](err); ok {
+		c.server.opts.Logger.Debug("frame ignored", "session", c.name, "err", err)
+		return
+	}
+	if now := c.server.opts.Now(); c.warned.IsZero() || now.Sub(c.warned) >= warnEvery {
+		c.server.opts.Logger.Warn("a frame that cannot be read", "session", c.name, "err", err, "unsaid", c.unsaid)
+		c.warned, c.unsaid = now, 0
+		return
+	}
+	c.unsaid++
+}
+
+// refuse ends a request that could not be read: its client would wait for ever.
+func (c *connection) refuse(err *wire.RefusedError) {
+	if err.Call {
+		c.post(func() { c.send(wire.CallResult{ID: err.ID, Error: err.Reason() + "\n" + err.Hint()}) })
+		return
+	}
+	c.post(func() { c.send(failure(agent.Turn{ID: err.ID, Error: err.Reason(), Hint: err.Hint()})) })
 }
 
 // propose hands the client's transcript on. When none can be taken for now, the client is shown what holds instead.

@@ -52,10 +52,13 @@ var readers = map[string]func([]byte) (Frame, error){
 	coderEventType:                   read[CoderEvent],
 }
 
-// Decode reads one frame of either direction. The error is an *UnknownTypeError or a *MalformedError. What it returns
-// shares no memory with data.
+// Decode reads one frame of either direction. The error is an *UnknownTypeError, a *MalformedError, or a *RefusedError
+// around one. What it returns shares no memory with data.
 func Decode(data []byte) (Frame, error) {
 	name, err := typeOf(data)
+	if errors.Is(err, errDepth) || errors.Is(err, errValues) {
+		return nil, refused(data, &MalformedError{Err: err})
+	}
 	if err != nil {
 		return nil, &MalformedError{Err: err}
 	}
@@ -64,7 +67,11 @@ func Decode(data []byte) (Frame, error) {
 		return nil, &UnknownTypeError{Type: name}
 	}
 	f, err := reader(data)
-	if err != nil {
+	var unread *unreadError
+	switch {
+	case errors.As(err, &unread):
+		return nil, &RefusedError{ID: unread.ID, Err: &MalformedError{Type: name, Err: unread.Err}}
+	case err != nil:
 		return nil, &MalformedError{Type: name, Err: err}
 	}
 	return f, nil
@@ -212,9 +219,18 @@ func readToolResult(data []byte) (Frame, error) {
 	return f, nil
 }
 
+// An unreadError says that a request is one, but for what is in it.
+type unreadError struct {
+	ID  string
+	Err error
+}
+
+func (e *unreadError) Error() string { return e.Err.Error() }
+func (e *unreadError) Unwrap() error { return e.Err }
+
 func readChatRequest(data []byte) (Frame, error) {
 	var in struct {
-		ID   string `json:"id"`
+		ID   *string `json:"id"`
 		Init struct {
 			Method string       `json:"method"`
 			Body   proposedBody `json:"body"`
@@ -224,10 +240,15 @@ func readChatRequest(data []byte) (Frame, error) {
 		return nil, err
 	}
 	body := in.Init.Body
-	if in.ID == "" || in.Init.Method != "POST" || body.Messages == nil {
-		return nil, errors.New("no id, no POST or no messages")
+	switch {
+	case in.ID == nil || in.Init.Method != "POST" || !body.proposes:
+		return nil, errors.Join(errors.New("no id, no POST or no messages"), body.err)
+	case body.err != nil:
+		return nil, &unreadError{*in.ID, body.err}
+	case *in.ID == "":
+		return nil, &unreadError{"", errors.New("its id is empty")}
 	}
-	f := ChatRequest{ID: in.ID, Trigger: body.Trigger, ClientTools: body.ClientTools, Messages: make([]chat.Message, 0, len(body.Messages))}
+	f := ChatRequest{ID: *in.ID, Trigger: body.Trigger, ClientTools: body.ClientTools, Messages: make([]chat.Message, 0, len(body.Messages))}
 	for _, m := range body.Messages {
 		f.Messages = append(f.Messages, chat.Message(m))
 	}
@@ -240,18 +261,27 @@ type proposedBody struct {
 	Messages    []proposed      `json:"messages"`
 	Trigger     Trigger         `json:"trigger"`
 	ClientTools json.RawMessage `json:"clientTools"`
+
+	proposes bool  // it has messages, whether or not they could be read
+	err      error // why not; kept, so that the rest of the frame is read: its id may follow
 }
 
 func (b *proposedBody) UnmarshalText(text []byte) error {
-	if err := bounded(text); err != nil {
-		return err
+	if b.err = bounded(text); b.err != nil {
+		b.proposes = true // as far as we look
+		return nil
 	}
 	type plain proposedBody
 	var p plain
-	if err := json.Unmarshal(text, &p); err != nil {
-		return fmt.Errorf("its body: %w", err)
+	err := json.Unmarshal(text, &p)
+	if err == nil && p.Messages == nil {
+		err = errors.New("its messages are no list")
 	}
-	*b = proposedBody(p)
+	if *b = proposedBody(p); err != nil {
+		b.proposes, b.err = proposes(text), fmt.Errorf("its body: %w", err)
+		return nil
+	}
+	b.proposes = true
 	return nil
 }
 
