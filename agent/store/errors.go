@@ -64,8 +64,14 @@ func (e *FullError) Error() string {
 }
 func (e *FullError) Unwrap() error { return e.Err }
 
+// Room is how much room on its disk lets a host begin and delete sessions, in bytes: the index of the log, and a log of the
+// pages that change. What is deleted frees room for new sessions in the file, and none on the disk.
+const Room = 1 << 20
+
 // Hint says what the user can do.
-func (e *FullError) Hint() string { return "make room on the disk and try again" }
+func (e *FullError) Hint() string {
+	return fmt.Sprintf("make room on the disk of %s and try again; %d MiB is enough to delete sessions", e.Path, Room>>20)
+}
 
 // A fileError is an error that no user can mend: what SQLite said of the file.
 type fileError struct {

@@ -29,7 +29,10 @@ const maxReaders = 4
 // data in the disk's own cache, and Safe would not survive a power cut. What secure_delete does is told in
 // reclaim.go.
 var (
-	readPragmas  = []string{waitPragma, "query_only(1)", "cache_size(-500)"}
+	readPragmas = []string{waitPragma, "query_only(1)", "cache_size(-500)"}
+	// With an exclusive lock the index is in memory: another program that has the store open keeps us out, as we keep it.
+	// The driver sorts pragmas, and cache_size would open the log before the mode is set.
+	alonePragmas = []string{"busy_timeout(1000)", "locking_mode(EXCLUSIVE)", "query_only(1)"}
 	writePragmas = []string{
 		waitPragma, "secure_delete(FAST)", "synchronous(NORMAL)", "journal_size_limit(16777216)", "fullfsync(1)",
 	}
@@ -64,7 +67,7 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	if err := prepareFile(path); err != nil {
 		return nil, err
 	}
-	s, err := newStore(path)
+	s, err := newStore(path, maxReaders, readPragmas)
 	if err != nil {
 		return nil, err
 	}
@@ -75,13 +78,24 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 }
 
 // OpenReadOnly opens the store of a data dir for reading, whether or not a host has it open. Without a store the error
-// is fs.ErrNotExist. Write returns ErrReadOnly.
+// is fs.ErrNotExist. Write returns ErrReadOnly. A full disk has no room for the log's index that readers share: then the
+// store is read alone if no host has it open, and until Close none can open it.
 func OpenReadOnly(ctx context.Context, dir string) (*Store, error) {
 	path := Path(dir)
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("store: opening %s: %w", path, err)
 	}
-	s, err := newStore(path)
+	s, err := openToRead(ctx, path, maxReaders, readPragmas)
+	if full, ok := errors.AsType[*FullError](err); ok {
+		if s, err = openToRead(ctx, path, 1, alonePragmas); err != nil {
+			return nil, full
+		}
+	}
+	return s, err
+}
+
+func openToRead(ctx context.Context, path string, readers int, pragmas []string) (*Store, error) {
+	s, err := newStore(path, readers, pragmas)
 	if err != nil {
 		return nil, err
 	}
@@ -91,13 +105,13 @@ func OpenReadOnly(ctx context.Context, dir string) (*Store, error) {
 	return s, nil
 }
 
-func newStore(path string) (*Store, error) {
-	read, err := openDB(path, readPragmas...)
+func newStore(path string, readers int, pragmas []string) (*Store, error) {
+	read, err := openDB(path, pragmas...)
 	if err != nil {
 		return nil, fmt.Errorf("store: opening %s: %w", path, err)
 	}
-	read.SetMaxOpenConns(maxReaders)
-	read.SetMaxIdleConns(maxReaders)
+	read.SetMaxOpenConns(readers)
+	read.SetMaxIdleConns(readers)
 	return &Store{path: path, read: read, readers: newStatements(read), closing: make(chan struct{})}, nil
 }
 

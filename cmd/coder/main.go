@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/coder-agent/coder/agent/store"
 	"github.com/coder-agent/coder/cmd/internal/headless"
 )
 
@@ -133,6 +134,9 @@ func hintOf(err error) string {
 	var hinted interface{ Hint() string }
 	if errors.As(err, &hinted) {
 		return hinted.Hint()
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		return fmt.Sprintf("make room on the disk and try again; %d MiB on that of the data dir is enough to delete sessions", store.Room>>20)
 	}
 	return ""
 }
