@@ -148,7 +148,7 @@ func (s *state) become(from original) error {
 	}
 	s.script, s.system, s.environ, s.tools = chat.NewTranscript(from.messages), from.system, from.environ, from.tools
 	s.relearn()
-	s.publish(Edited{Messages: s.view()})
+	s.publish(Edited{Messages: s.view(), Encoded: new(Encoding)})
 	s.refresh("")
 	return nil
 }

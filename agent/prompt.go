@@ -154,7 +154,7 @@ func (s *state) addTurn(tx *store.Tx, row *store.Turn) error {
 
 func (s *state) publishPrompt(row store.Turn) {
 	if len(s.subs) > 0 {
-		s.publish(Prompted{By: row.Client, Turn: turnOf(row), Messages: s.view()})
+		s.publish(Prompted{By: row.Client, Turn: turnOf(row), Messages: s.view(), Encoded: new(Encoding)})
 	}
 }
 

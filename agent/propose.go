@@ -43,7 +43,7 @@ func (a *CoderAgent) Propose(ctx context.Context, messages []chat.Message) error
 			return fmt.Errorf("recording the edited messages of session %s: %w", a.name, err)
 		}
 		s.script = next
-		s.publish(Edited{By: callerFrom(ctx).Connection, Messages: s.view()})
+		s.publish(Edited{By: callerFrom(ctx).Connection, Messages: s.view(), Encoded: new(Encoding)})
 		return nil
 	})
 }

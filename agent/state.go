@@ -266,7 +266,7 @@ func (s *state) publishEvents(t *turn, events []chat.Event, bodies [][]byte) {
 	for i, e := range events {
 		u := TurnEvent{Turn: about, N: t.n + i, Event: e, Body: bodies[i]}
 		if _, last := e.(chat.TurnFinished); last && len(s.subs) > 0 {
-			u.Messages = s.view()
+			u.Messages, u.Encoded = s.view(), new(Encoding)
 		}
 		s.publish(u)
 	}

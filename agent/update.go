@@ -31,6 +31,7 @@ type (
 
 		// Messages is the whole transcript as it is after the event; set with chat.TurnFinished only.
 		Messages []chat.Message
+		Encoded  *Encoding // of Messages; set with them
 	}
 	// Queued says that a prompt is durable and its turn waits for the running one.
 	Queued struct{ Turn Turn }
@@ -40,11 +41,13 @@ type (
 		By       string // the connection
 		Turn     Turn
 		Messages []chat.Message
+		Encoded  *Encoding // of Messages
 	}
 	// Edited says that a client changed user messages and asked for no turn. Messages is the whole transcript.
 	Edited struct {
 		By       string // the connection
 		Messages []chat.Message
+		Encoded  *Encoding // of Messages
 	}
 	// Dropped says that a queued turn was cancelled before it began.
 	Dropped struct{ Turn Turn }

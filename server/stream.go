@@ -105,6 +105,16 @@ func (c *connection) post(do func()) {
 // send writes a frame.
 func (c *connection) send(f wire.Frame) {
 	data, err := wire.Encode(f)
+	c.sendEncoded(f, data, err)
+}
+
+// share writes the transcript of an update, which every connection gets alike: whichever is first encodes it.
+func (c *connection) share(encoding *agent.Encoding, f wire.ChatMessages) {
+	data, err := encoding.Of(func() ([]byte, error) { return wire.Encode(f) })
+	c.sendEncoded(f, data, err)
+}
+
+func (c *connection) sendEncoded(f wire.Frame, data []byte, err error) {
 	if err != nil {
 		c.server.opts.Logger.Error("encoding a frame", "session", c.name, "err", err)
 		c.close(statusInternal, "internal error")
@@ -174,11 +184,11 @@ func (c *connection) forward(u agent.Update) {
 	case agent.Prompted:
 		st.failed = nil
 		if u.By != c.id && st.offered == "" {
-			c.send(wire.ChatMessages{Messages: u.Messages, Client: u.By})
+			c.share(u.Encoded, wire.ChatMessages{Messages: u.Messages, Client: u.By})
 		}
 	case agent.Edited:
 		if u.By != c.id && st.offered == "" {
-			c.send(wire.ChatMessages{Messages: u.Messages, Client: u.By})
+			c.share(u.Encoded, wire.ChatMessages{Messages: u.Messages, Client: u.By})
 		}
 	case agent.MessageUpdated:
 		c.send(wire.MessageUpdated{Message: u.Message, Client: u.By})
@@ -317,7 +327,7 @@ func (c *connection) finish(e agent.TurnEvent, f chat.TurnFinished) {
 		c.sendEvent(e, &st.seq, false)
 	}
 	if (t.Client != c.id || t.Continuation || st.stale) && (st.offered == "" || st.offered == t.ID) {
-		c.send(wire.ChatMessages{Messages: e.Messages, Client: t.Client})
+		c.share(e.Encoded, wire.ChatMessages{Messages: e.Messages, Client: t.Client})
 		st.stale = false
 	}
 	if f.Reason == chat.FinishError {
