@@ -18,6 +18,9 @@ type Encoding struct {
 // Of returns what encode has returned, this one or that of another subscriber: all must encode alike. The bytes are shared
 // and not to be changed.
 func (e *Encoding) Of(encode func() ([]byte, error)) ([]byte, error) {
+	if e == nil { // an update that was made for one
+		return encode()
+	}
 	e.once.Do(func() {
 		e.err = errBroken // for the others, if this one panics
 		e.data, e.err = encode()

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -65,8 +66,9 @@ type connection struct {
 
 	done   chan struct{} // closed by close
 	once   sync.Once
-	warned time.Time // when the log was told last of a frame that could not be read; the reader's
-	unsaid int       // how many there were since
+	held   atomic.Bool // the reader waits for a place for a large frame, or reads it
+	warned time.Time   // when the log was told last of a frame that could not be read; the reader's
+	unsaid int         // how many there were since
 
 	code   websocket.StatusCode
 	reason string
@@ -203,20 +205,26 @@ func (c *connection) closing() bool {
 // read handles the client's frames until the socket ends.
 func (c *connection) read() {
 	for {
-		kind, data, err := c.ws.Read(c.server.forever)
+		kind, data, release, err := c.readFrame()
 		if errors.Is(err, websocket.ErrMessageTooBig) {
 			c.close(statusTooBig, "a frame may have 32 MiB")
 		}
 		if err != nil {
 			return
 		}
-		if c.closing() {
-			continue // until the closing handshake is over
-		}
-		c.server.connections.seen(c.server.opts.Now())
-		if kind == websocket.MessageText {
-			c.frame(data)
-		}
+		c.serveFrame(kind, data, release)
+	}
+}
+
+// serveFrame serves a frame, unless the closing handshake has begun.
+func (c *connection) serveFrame(kind websocket.MessageType, data []byte, release func()) {
+	defer release()
+	if c.closing() {
+		return
+	}
+	c.server.connections.seen(c.server.opts.Now())
+	if kind == websocket.MessageText {
+		c.frame(data)
 	}
 }
 
@@ -270,13 +278,13 @@ func (c *connection) beat() {
 }
 
 // ping closes the socket when a ping is not answered in time. One that could not be sent says nothing: the frame that is
-// being written has a time of its own.
+// being written has a time of its own. So has a large frame that is being read, behind which the answer stands.
 func (c *connection) ping() {
 	defer c.nextBeat()
 	defer c.recovered("ping")
 	ctx, cancel := context.WithTimeout(c.server.forever, c.server.times.pong)
 	defer cancel()
-	if err := c.ws.Ping(ctx); err != nil && ctx.Err() != nil {
+	if err := c.ws.Ping(ctx); err != nil && ctx.Err() != nil && !c.held.Load() {
 		c.close(statusGoingAway, "no pong")
 		c.hangUp() // the pump may wait for the client
 	}

@@ -50,10 +50,11 @@ type times struct {
 	write      time.Duration // for one frame; a client that takes longer is too slow
 	ping       time.Duration // between pings
 	pong       time.Duration // until the answer: with the next line, 45 s after its last sign of life a socket is gone
+	large      time.Duration // for reading a large frame, once there is a place for it
 	closeGrace time.Duration // for the closing handshake
 }
 
-var defaultTimes = times{write: 10 * time.Second, ping: 20 * time.Second, pong: 22 * time.Second, closeGrace: 3 * time.Second}
+var defaultTimes = times{write: 10 * time.Second, ping: 20 * time.Second, pong: 22 * time.Second, large: 30 * time.Second, closeGrace: 3 * time.Second}
 
 // A Server serves the agents of one host. Make one with New.
 type Server struct {
@@ -62,6 +63,7 @@ type Server struct {
 	times times
 
 	connections connections
+	large       chan struct{}  // a token per large frame that is being read or served
 	stopping    atomic.Bool    // no new sockets and prompts
 	owned       sync.WaitGroup // the accept loop and tethers
 	life        context.Context
@@ -81,7 +83,7 @@ func New(opts Options) *Server {
 	if opts.Changed == nil {
 		opts.Changed = func() {}
 	}
-	s := &Server{opts: opts, times: defaultTimes}
+	s := &Server{opts: opts, times: defaultTimes, large: make(chan struct{}, maxLarge)}
 	s.connections.init(opts.Now())
 	return s
 }

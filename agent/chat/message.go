@@ -279,7 +279,10 @@ func (m Message) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads a UI message. A message of the older shape, with its text in content, becomes one with a text
 // part. Parts that are not objects with a type are an error.
 func (m *Message) UnmarshalJSON(data []byte) error {
-	var in messageJSON
+	var in struct {
+		messageJSON
+		Parts []uncopied `json:"parts"`
+	}
 	if err := json.Unmarshal(data, &in); err != nil {
 		return err
 	}
@@ -288,11 +291,19 @@ func (m *Message) UnmarshalJSON(data []byte) error {
 		m.Parts = append(m.Parts, Text{Text: *in.Content})
 	}
 	for _, raw := range in.Parts {
-		p, err := unmarshalPart(raw)
+		p, err := unmarshalPart(json.RawMessage(raw))
 		if err != nil {
 			return fmt.Errorf("chat: part of message %s: %w", in.ID, err)
 		}
 		m.Parts = append(m.Parts, p)
 	}
+	return nil
+}
+
+// uncopied is a piece of the JSON that is being read, where it lies: a part may be as long as a frame.
+type uncopied []byte
+
+func (u *uncopied) UnmarshalJSON(data []byte) error {
+	*u = data
 	return nil
 }

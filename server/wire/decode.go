@@ -232,14 +232,14 @@ func readChatRequest(data []byte) (Frame, error) {
 	var in struct {
 		ID   *string `json:"id"`
 		Init struct {
-			Method string       `json:"method"`
-			Body   proposedBody `json:"body"`
+			Method string   `json:"method"`
+			Body   unquoted `json:"body"`
 		} `json:"init"`
 	}
 	if err := json.Unmarshal(data, &in); err != nil {
 		return nil, err
 	}
-	body := in.Init.Body
+	body := readBody(in.Init.Body) // data is of no use any more, and may go meanwhile
 	switch {
 	case in.ID == nil || in.Init.Method != "POST" || !body.proposes:
 		return nil, errors.Join(errors.New("no id, no POST or no messages"), body.err)
@@ -255,34 +255,37 @@ func readChatRequest(data []byte) (Frame, error) {
 	return f, nil
 }
 
-// A proposedBody is the body of a request, JSON inside a JSON string. It is read from where the decoder has unquoted it: a
-// client's whole transcript is in it, of which nothing need be copied that is not wanted.
+// unquoted is a JSON string as the decoder has unquoted it, without a further copy: a client's whole transcript is in it.
+type unquoted []byte
+
+func (u *unquoted) UnmarshalText(text []byte) error {
+	*u = text // it is the decoder's, which is done with it, or the frame's
+	return nil
+}
+
+// A proposedBody is the body of a request, JSON inside a JSON string.
 type proposedBody struct {
 	Messages    []proposed      `json:"messages"`
 	Trigger     Trigger         `json:"trigger"`
 	ClientTools json.RawMessage `json:"clientTools"`
 
 	proposes bool  // it has messages, whether or not they could be read
-	err      error // why not; kept, so that the rest of the frame is read: its id may follow
+	err      error // why they could not
 }
 
-func (b *proposedBody) UnmarshalText(text []byte) error {
-	if b.err = bounded(text); b.err != nil {
-		b.proposes = true // as far as we look
-		return nil
+func readBody(text []byte) (b proposedBody) {
+	if err := bounded(text); err != nil {
+		return proposedBody{proposes: true, err: err} // as far as we look
 	}
-	type plain proposedBody
-	var p plain
-	err := json.Unmarshal(text, &p)
-	if err == nil && p.Messages == nil {
+	err := json.Unmarshal(text, &b)
+	if err == nil && b.Messages == nil {
 		err = errors.New("its messages are no list")
 	}
-	if *b = proposedBody(p); err != nil {
-		b.proposes, b.err = proposes(text), fmt.Errorf("its body: %w", err)
-		return nil
+	if err != nil {
+		return proposedBody{proposes: proposes(text), err: fmt.Errorf("its body: %w", err)}
 	}
 	b.proposes = true
-	return nil
+	return b
 }
 
 // proposed is a message of a client's transcript: whole if it is the user's, else its name only.
