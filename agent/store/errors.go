@@ -65,7 +65,7 @@ func (e *FullError) Error() string {
 func (e *FullError) Unwrap() error { return e.Err }
 
 // Room is how much room on its disk lets a host begin and delete sessions, in bytes: the index of the log, and a log of the
-// pages that change. What is deleted frees room for new sessions in the file, and none on the disk.
+// pages that change.
 const Room = 1 << 20
 
 // Hint says what the user can do.
