@@ -66,9 +66,9 @@ type connection struct {
 
 	done   chan struct{} // closed by close
 	once   sync.Once
-	held   atomic.Bool // the reader waits for a place for a large frame, or reads it
-	warned time.Time   // when the log was told last of a frame that could not be read; the reader's
-	unsaid int         // how many there were since
+	large  atomic.Int64 // how often a large frame began or ended: odd from when it waits for a place until it is served
+	warned time.Time    // when the log was told last of a frame that could not be read; the reader's
+	unsaid int          // how many there were since
 
 	code   websocket.StatusCode
 	reason string
@@ -278,13 +278,15 @@ func (c *connection) beat() {
 }
 
 // ping closes the socket when a ping is not answered in time. One that could not be sent says nothing: the frame that is
-// being written has a time of its own. So has a large frame that is being read, behind which the answer stands.
+// being written has a time of its own. So has a large frame, behind which the answer stands.
 func (c *connection) ping() {
 	defer c.nextBeat()
 	defer c.recovered("ping")
 	ctx, cancel := context.WithTimeout(c.server.forever, c.server.times.pong)
 	defer cancel()
-	if err := c.ws.Ping(ctx); err != nil && ctx.Err() != nil && !c.held.Load() {
+	large := c.large.Load()
+	behind := func() bool { return large%2 == 1 || c.large.Load() != large }
+	if err := c.ws.Ping(ctx); err != nil && ctx.Err() != nil && !behind() {
 		c.close(statusGoingAway, "no pong")
 		c.hangUp() // the pump may wait for the client
 	}

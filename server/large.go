@@ -30,27 +30,34 @@ func (c *connection) readFrame() (kind websocket.MessageType, data []byte, relea
 	if err != nil || len(data) < largeFrame {
 		return kind, data, func() {}, err
 	}
-	c.held.Store(true)
-	defer c.held.Store(false)
+	c.large.Add(1)
 	select {
 	case c.server.large <- struct{}{}:
 	case <-c.done:
+		c.large.Add(1)
 		return 0, nil, nil, net.ErrClosed
 	}
-	if data, err = c.readRest(data, r); err != nil {
+	release = func() {
 		<-c.server.large
+		c.large.Add(1)
+	}
+	if data, err = c.readRest(data, r); err != nil {
+		release()
 		return 0, nil, nil, err
 	}
-	return kind, data, func() { <-c.server.large }, nil
+	return kind, data, release, nil
 }
 
 // readRest reads what follows the head of a large frame, in the time that a place may be held for it.
 func (c *connection) readRest(head []byte, r io.Reader) ([]byte, error) {
-	data := append(make([]byte, 0, wire.MaxFrame+bytes.MinRead), head...)
+	data := head
 	if err := c.net.SetReadDeadline(time.Now().Add(c.server.times.large)); err != nil {
 		return nil, err
 	}
 	for {
+		if len(data) == cap(data) { // seldom, as each time both are there
+			data = append(make([]byte, 0, min(8*len(data), wire.MaxFrame+bytes.MinRead)), data...)
+		}
 		n, err := r.Read(data[len(data):cap(data)])
 		data = data[:len(data)+n]
 		switch {

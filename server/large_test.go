@@ -16,7 +16,7 @@ import (
 
 // TestLargeFramesTakeTurns: however many sockets send one at once, the host needs the memory of a few.
 func TestLargeFramesTakeTurns(t *testing.T) {
-	const sockets, size = 12, 30 << 20
+	const sockets, size = 16, 7 << 20
 	h := simple(t)
 	frame := callOf(size) // one for all: what the clients need is not counted
 	peers := make([]*peer, sockets)
