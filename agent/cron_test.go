@@ -3,8 +3,9 @@ package agent
 import (
 	"archive/zip"
 	"io"
+	"os"
+	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -71,10 +72,16 @@ func TestCronLines(t *testing.T) {
 // time gives an end of summer or winter that may lie before the time asked.
 func slimZone(t *testing.T, name string) *time.Location {
 	t.Helper()
-	//lint:ignore SA1019 the tests run where the toolchain is
-	archive, err := zip.OpenReader(filepath.Join(runtime.GOROOT(), "lib", "time", "zoneinfo.zip"))
+	root, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()
 	if err != nil {
+		t.Fatal(err)
+	}
+	archive, err := zip.OpenReader(filepath.Join(strings.TrimSpace(string(root)), "lib", "time", "zoneinfo.zip"))
+	if err != nil && os.Getenv("CI") != "true" {
 		t.Skipf("this toolchain has no time zones: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	defer archive.Close()
 	f, err := archive.Open(name)

@@ -133,10 +133,9 @@ func (s *state) working(row store.Schedule) bool {
 	if row.Message == "" || s.turn == nil && len(s.script.Waiting()) == 0 {
 		return false
 	}
-	messages := s.script.Snapshot()
-	for i := len(messages) - 1; i >= 0; i-- {
-		if messages[i].Role == chat.User {
-			return messages[i].ID == row.Message
+	for _, m := range slices.Backward(s.script.Snapshot()) {
+		if m.Role == chat.User {
+			return m.ID == row.Message
 		}
 	}
 	return false

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -208,9 +209,9 @@ func told(system string, said []chat.Message) string {
 	if system == "" {
 		system = encodeProject(Project{})
 	}
-	for i := len(said) - 1; i >= 0; i-- {
-		for j := len(said[i].Parts) - 1; j >= 0; j-- {
-			if n, ok := said[i].Parts[j].(chat.Note); ok && n.Kind == projectNote {
+	for _, m := range slices.Backward(said) {
+		for _, p := range slices.Backward(m.Parts) {
+			if n, ok := p.(chat.Note); ok && n.Kind == projectNote {
 				return string(n.Value)
 			}
 		}

@@ -8,9 +8,7 @@ import (
 )
 
 // ErrReadOnly refuses what a read-only connection may not do. Its text is the Agents SDK's.
-//
-//lint:ignore ST1005 the words are the protocol's
-var ErrReadOnly = errors.New("Connection is readonly")
+var ErrReadOnly error = refusal("Connection is readonly")
 
 // A refusal says to a client why what it asked for was not done.
 type refusal string

@@ -258,9 +258,9 @@ func TestTheHostAppliesItsRetentionAtItsStartAndDaily(t *testing.T) {
 			t.Fatal(err)
 		}
 		converse(t, h, model, "old", "x")
-		time.Sleep(8 * day)
+		<-time.After(8 * day)
 		converse(t, h, model, "new", "y")
-		time.Sleep(5 * day)
+		<-time.After(5 * day)
 		if got := sessionNames(t, h); got != "new old" {
 			t.Errorf("a host without retention has left %s", got)
 		}
@@ -272,11 +272,11 @@ func TestTheHostAppliesItsRetentionAtItsStartAndDaily(t *testing.T) {
 		if h, err = agent.Open(t.Context(), dir, opts); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(2 * time.Second) // its first sweep comes after one
+		<-time.After(2 * time.Second) // its first sweep comes after one
 		if got := sessionNames(t, h); got != "new" {
 			t.Errorf("at its start the host has left %s", got)
 		}
-		time.Sleep(day)
+		<-time.After(day)
 		if got := sessionNames(t, h); got != "new" {
 			t.Errorf("on the first day the host has left %s", got)
 		}

@@ -3,6 +3,7 @@ package chat
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"strings"
 )
 
@@ -187,11 +188,8 @@ func (t *Transcript) describe(metadata json.RawMessage) {
 		return
 	}
 	merged := make(map[string]json.RawMessage, len(have)+len(more))
-	for _, from := range []map[string]json.RawMessage{have, more} {
-		for k, v := range from {
-			merged[k] = v
-		}
-	}
+	maps.Copy(merged, have)
+	maps.Copy(merged, more)
 	if raw, err := marshal(merged); err == nil {
 		m.Metadata = raw
 	}

@@ -110,7 +110,7 @@ func TestTopLevelIsAsAgreed(t *testing.T) {
 func topFolders(t *testing.T) (names []string) {
 	t.Helper()
 	if out, err := exec.Command("git", "-C", repo, "ls-files", "-z").Output(); err == nil && len(out) > 0 {
-		for _, path := range strings.Split(string(out), "\x00") {
+		for path := range strings.SplitSeq(string(out), "\x00") {
 			if folder, _, ok := strings.Cut(path, "/"); ok && !slices.Contains(names, folder) {
 				names = append(names, folder)
 			}
