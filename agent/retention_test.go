@@ -280,7 +280,7 @@ func TestTheHostAppliesItsRetentionAtItsStartAndDaily(t *testing.T) {
 		if got := sessionNames(t, h); got != "new" {
 			t.Errorf("on the first day the host has left %s", got)
 		}
-		time.Sleep(2 * day)
+		<-time.After(2 * day)
 		if got := sessionNames(t, h); got != "" {
 			t.Errorf("once it was due the host has left %s", got)
 		}

@@ -184,7 +184,7 @@ func TestPlanningHasBounds(t *testing.T) {
 			}
 		}
 		first := plan(t, a, agent.Plan{Prompt: strings.Repeat("x", 32<<10), Every: "1h"})
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if again := plan(t, a, agent.Plan{Prompt: first.Prompt, Every: "60m"}); again.ID != first.ID || !again.Next.Equal(first.Next) {
 			t.Errorf("the same plan twice gave %s and %s", first.ID, again.ID)
 		}
@@ -234,7 +234,7 @@ func TestPlannedPromptsComeNoFasterThanTheBound(t *testing.T) {
 		for n := range 30 {
 			plan(t, a, agent.Plan{Prompt: fmt.Sprint("task ", n), In: "1h"})
 		}
-		time.Sleep(time.Hour + time.Minute/2)
+		<-time.After(time.Hour + time.Minute/2)
 		for _, came := range []int{12, 24, 30} {
 			list := listed(t, h)
 			if len(model.Requests()) != came || len(list) != 30-came {
@@ -245,14 +245,14 @@ func TestPlannedPromptsComeNoFasterThanTheBound(t *testing.T) {
 					t.Errorf("of one that waits the list says %q", s.Error)
 				}
 			}
-			time.Sleep(11 * time.Minute)
+			<-time.After(11 * time.Minute)
 		}
 	})
 	synctest.Test(t, func(t *testing.T) { // the shortest interval is not slowed down
 		h := agenttest.Open(t, t.TempDir(), agenttest.Options(t, says(60)))
 		a := agenttest.Agent(t, h, "a")
 		plan(t, a, agent.Plan{Prompt: "tick", Every: "1m"})
-		time.Sleep(time.Hour + time.Second)
+		<-time.After(time.Hour + time.Second)
 		if s := listed(t, h)[0]; s.Runs != 60 || s.Skipped != 0 || s.Error != "" {
 			t.Errorf("in an hour came %+v, want 60", s)
 		}
@@ -293,7 +293,7 @@ func TestWhatWasMissedComesOnce(t *testing.T) {
 		every := plan(t, a, agent.Plan{Prompt: "tick", Every: "1h"})
 		once := plan(t, a, agent.Plan{Prompt: "then", In: "4h"})
 		closeHost(t, h)
-		time.Sleep(5*time.Hour + 20*time.Minute)
+		<-time.After(5*time.Hour + 20*time.Minute)
 
 		h = agenttest.Open(t, dir, opts)
 		a = agenttest.Agent(t, h, "a")
@@ -327,14 +327,14 @@ func TestAPlanSurvivesTheHost(t *testing.T) {
 		}
 		plan(t, agenttest.Agent(t, h, "a"), agent.Plan{Prompt: "later", In: "2h"})
 		closeHost(t, h)
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 
 		opts.HoldSchedules = true // a host that can ask no model
 		h, err = agent.Open(t.Context(), dir, opts)
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(2 * time.Hour)
+		<-time.After(2 * time.Hour)
 		if got := prompts(t, agenttest.Agent(t, h, "a")); len(got) != 0 || h.Planned().Count != 1 {
 			t.Errorf("a host that holds schedules has %q, planned %+v", got, h.Planned())
 		}
@@ -358,7 +358,7 @@ func TestTheNextTimeIsSkippedWhileTheLastIsAtWork(t *testing.T) {
 		sub := subscribe(t, a)
 		plan(t, a, agent.Plan{Prompt: "tick", Every: "1h"})
 		<-reached
-		time.Sleep(3*time.Hour + time.Minute)
+		<-time.After(3*time.Hour + time.Minute)
 		if list := listed(t, h); list[0].Skipped != 3 || list[0].Next.Format(time.RFC3339) != "2000-01-01T05:00:00Z" {
 			t.Errorf("schedules = %+v, want three times skipped", list)
 		}
@@ -387,7 +387,7 @@ func TestAPlannedPromptWaitsForTheUsers(t *testing.T) {
 		agenttest.Ask(t, a, "q1", "first")
 		<-reached
 		plan(t, a, agent.Plan{Prompt: "planned", In: "5m"})
-		time.Sleep(10 * time.Minute)
+		<-time.After(10 * time.Minute)
 		agenttest.Ask(t, a, "q2", "second")
 		close(release)
 		for range 3 {
@@ -424,7 +424,7 @@ func TestAPlannedPromptDeniesNothing(t *testing.T) {
 		h = agenttest.Open(t, dir, opts)
 		a = agenttest.Agent(t, h, "a")
 		sub := subscribe(t, a)
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		if got := prompts(t, a); len(got) != 1 {
 			t.Errorf("prompts = %q while a decision is wanted", got)
 		}
@@ -455,7 +455,7 @@ func TestAParkedFiringIsNotStacked(t *testing.T) {
 		if end := finished(t, sub); end.Reason != chat.FinishApproval {
 			t.Fatalf("the first ended with %+v", end)
 		}
-		time.Sleep(4*time.Hour + time.Minute)
+		<-time.After(4*time.Hour + time.Minute)
 		if list := listed(t, h); list[0].Skipped != 4 {
 			t.Errorf("schedules = %+v, want four times skipped", list)
 		}
@@ -484,7 +484,7 @@ func TestAScheduleThatCannotFireSaysWhy(t *testing.T) {
 		if err := os.Remove(opts.Workdir); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Hour + time.Minute)
+		<-time.After(time.Hour + time.Minute)
 		list := listed(t, h)
 		if len(list) != 2 || list[1].ID != once.ID || !list[1].Next.IsZero() || list[0].Next.IsZero() {
 			t.Fatalf("schedules = %+v; want the interval to go on and the other to stay without a next time", list)
@@ -541,7 +541,7 @@ func TestTheClockMayBeSet(t *testing.T) {
 		a := agenttest.Agent(t, h, "a")
 		sub := subscribe(t, a)
 		plan(t, a, agent.Plan{Prompt: "x", In: "10h"})
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		ahead.Store(int64(24 * time.Hour)) // or the machine slept
 		jumped := time.Now()
 		finished(t, sub)

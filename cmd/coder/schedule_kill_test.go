@@ -18,7 +18,8 @@ import (
 )
 
 const (
-	plannedPrompts = 80 // of two sessions, 10 ms apart
+	plannedPrompts = 80 // 10 ms apart
+	plannedIn      = 8  // sessions: of one only so many come in a while
 	plannedKills   = 8
 )
 
@@ -44,6 +45,8 @@ func TestKillAroundDueTimes(t *testing.T) {
 	}
 }
 
+func plannedSessions() []string { return strings.Split("abcdefgh"[:plannedIn], "") }
+
 // seedSchedules writes sessions and schedules as a host would have left them.
 func (k *kill) seedSchedules(now time.Time) {
 	k.t.Helper()
@@ -53,14 +56,14 @@ func (k *kill) seedSchedules(now time.Time) {
 	}
 	err = s.Write(k.t.Context(), store.Safe, func(tx *store.Tx) error {
 		var errs []error
-		for _, name := range []string{"a", "b", "hourly"} {
+		for _, name := range append(plannedSessions(), "hourly") {
 			errs = append(errs, tx.PutSession(store.Session{
 				Key: name, Name: name, Workdir: k.repo, Model: "test/model", Mode: k.mode, Status: "idle", Created: now, Updated: now,
 			}))
 		}
 		for i := range plannedPrompts {
 			errs = append(errs, tx.PutSchedule(store.Schedule{
-				ID: fmt.Sprintf("s-%02d", i), Session: string("ab"[i%2]), Kind: "once", Prompt: fmt.Sprintf("prompt %02d", i),
+				ID: fmt.Sprintf("s-%02d", i), Session: plannedSessions()[i%plannedIn], Kind: "once", Prompt: fmt.Sprintf("prompt %02d", i),
 				Created: now, Due: now.Add(time.Duration(i) * 10 * time.Millisecond),
 			}))
 		}
@@ -136,7 +139,7 @@ func (k *kill) checkSchedules(begun time.Time) {
 	}
 	defer s.Close()
 	came := make(map[string]int)
-	for _, session := range []string{"a", "b", "hourly"} {
+	for _, session := range append(plannedSessions(), "hourly") {
 		messages, err := s.Messages(k.t.Context(), session)
 		if err != nil {
 			k.t.Fatal(err)
@@ -152,7 +155,7 @@ func (k *kill) checkSchedules(begun time.Time) {
 		}
 	}
 	for i := range plannedPrompts {
-		prompt := fmt.Sprintf("%c prompt %02d", "ab"[i%2], i)
+		prompt := fmt.Sprintf("%s prompt %02d", plannedSessions()[i%plannedIn], i)
 		if came[prompt] != 1 {
 			k.t.Errorf("%q came %d times, want once", prompt, came[prompt])
 		}
