@@ -264,7 +264,7 @@ func TestACronLineGoesByTheClocksOfItsZone(t *testing.T) {
 		t.Skipf("this system has no time zones: %v", err)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(84 * 24 * time.Hour) // 2000-03-25; the clocks go forward on the 26th
+		<-time.After(84 * 24 * time.Hour) // 2000-03-25; the clocks go forward on the 26th
 		h := agenttest.Open(t, t.TempDir(), agenttest.Options(t, says(3)))
 		a := agenttest.Agent(t, h, "a")
 		sub := subscribe(t, a)
@@ -415,7 +415,7 @@ func TestAPlannedPromptDeniesNothing(t *testing.T) {
 		plan(t, a, agent.Plan{Prompt: "planned", In: "5m"})
 		gone := plan(t, a, agent.Plan{Prompt: "never", In: "6m"})
 		agenttest.Ask(t, a, "q1", "write it")
-		time.Sleep(time.Hour) // the call waits, and so do the planned prompts
+		<-time.After(time.Hour) // the call waits, and so do the planned prompts
 		if err := h.CancelSchedule(t.Context(), gone.ID); err != nil {
 			t.Errorf("cancelling a schedule that is due: %v", err)
 		}

@@ -43,7 +43,7 @@ func TestARunningCommandShowsTheEndOfItsOutput(t *testing.T) {
 			}
 		}
 		say("one\n")
-		time.Sleep(progressEvery / 2)
+		<-time.After(progressEvery / 2)
 		say("two\n")
 		if len(s.texts()) != 0 {
 			t.Errorf("shown at once: %q", s.texts())
