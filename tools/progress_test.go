@@ -48,22 +48,22 @@ func TestARunningCommandShowsTheEndOfItsOutput(t *testing.T) {
 		if len(s.texts()) != 0 {
 			t.Errorf("shown at once: %q", s.texts())
 		}
-		time.Sleep(progressEvery)
+		<-time.After(progressEvery)
 		if got := fmt.Sprintf("%q", s.texts()); got != `["one\ntwo\n"]` {
 			t.Errorf("shown is %s", got)
 		}
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if len(s.texts()) != 1 {
 			t.Errorf("a silent command was shown again: %q", s.texts())
 		}
 		say(strings.Repeat("x", 10_000) + "\nlast\n")
-		time.Sleep(2 * time.Second)
+		<-time.After(2 * time.Second)
 		if got := s.texts()[1]; len(got) > progressBytes || !strings.HasSuffix(got, "last\n") {
 			t.Errorf("of a long output %d bytes are shown", len(got))
 		}
 		say("more\n")
 		l.close()
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if len(s.texts()) != 2 {
 			t.Errorf("shown after the end: %q", s.texts()[2:])
 		}
@@ -79,7 +79,7 @@ func TestALongCommandShowsSeldom(t *testing.T) {
 			if _, err := l.Write([]byte(".")); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(50 * time.Millisecond)
+			<-time.After(50 * time.Millisecond)
 		}
 		l.close()
 		if n := len(s.texts()); n < 100 || n > 250 {
