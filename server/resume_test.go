@@ -90,6 +90,12 @@ func TestAnUnansweredOfferGetsNoChunkButTheEnd(t *testing.T) {
 	a.until("q1 done")
 	a.ask("q2", "more") // and from then on it follows again
 	b.until("q2 0 start")
+	b.until("q2 done")
+	b.put(wire.ResumeAck{ID: "q1"}) // one that answers after the end gets the turn, and the end again
+	late := b.until("q1 replay done")
+	if all := strings.Join(late, "\n"); !strings.Contains(all, "q1 0 start") || !strings.Contains(all, "word0") {
+		t.Errorf("after a late ack came %q, want the whole turn", late)
+	}
 }
 
 // The turn outlives its connection, and the client that returns gets the rest exactly once.

@@ -21,7 +21,7 @@ type (
 	}
 	// TurnEnded comes after the last event of a turn. Error is the text of a failed turn, Hint what the user can do about
 	// it, if the host said so outside of an event: the prompt was refused, or the turn stands still. Lost says that the turn ended
-	// while this client was away and that its events are no longer kept: the transcript has what came of it.
+	// out of this client's sight and that its last events do not come: the transcript has what came of it.
 	TurnEnded struct {
 		Turn      string
 		Cancelled bool
