@@ -48,8 +48,8 @@ func SplitAddress(address string) (parent, kind, name string) {
 	return strings.Join(parts[:n-3], "/"), parts[n-2], parts[n-1]
 }
 
-// Child returns the child of the agent with the kind and the name, and makes it if need be: with the workdir, mode and
-// model that its parent has now, and the environment of the client that spoke to it last. A kind that is none, a bad name
+// Child returns the child of the agent with the kind and the name, and makes it if need be: with the workdir, mode,
+// model and cost limit that its parent has now, and the environment of the client that spoke to it last. A kind that is none, a bad name
 // or one too deep is a *NameError.
 func (h *Host) Child(ctx context.Context, parent *CoderAgent, kind, name string) (*CoderAgent, error) {
 	if parent == nil {
@@ -98,7 +98,7 @@ func (a *CoderAgent) inherit(ctx context.Context, row store.Session) (store.Sess
 	if err != nil || len(rows) == 0 {
 		return row, err
 	}
-	row.Workdir, row.Model, row.Mode = rows[0].Workdir, rows[0].Model, rows[0].Mode
+	row.Workdir, row.Model, row.Mode, row.MaxCost = rows[0].Workdir, rows[0].Model, rows[0].Mode, rows[0].MaxCost
 	return row, nil
 }
 

@@ -141,6 +141,9 @@ func (t *turn) writeSummary(ctx context.Context, p *plan, base chat.Request) (er
 func (t *turn) summarise(ctx context.Context, p *plan, req chat.Request) error {
 	defer func() { t.cuts = 0 }()
 	for {
+		if err := t.afford(ctx, p.mark.Usage); err != nil {
+			return err
+		}
 		text, err := t.readSummary(ctx, p, req)
 		var retryable interface{ Retryable() bool }
 		switch {

@@ -31,6 +31,7 @@ type Options struct {
 	Environ   []string                             // for the commands of sessions whose client sent none
 	Sandbox   string                               // what bounds the commands, for the state document; "" means none
 	StepLimit int                                  // model responses in one turn; 0 means 100
+	MaxCost   float64                              // US dollars in one turn, for sessions that chose no limit; 0: none
 	IdleAfter time.Duration                        // an agent without work or subscribers sleeps after this; 0 means 10 min
 	Retention Retention                            // what is deleted by itself: at the start and daily
 	Now       func() time.Time                     // nil means time.Now

@@ -21,8 +21,9 @@ type Setup struct {
 	Mode     string   `json:"mode,omitempty"`    // a page may only tighten it
 	Model    string   `json:"model,omitempty"`
 	MaxSteps *int     `json:"maxSteps,omitempty"` // 0: the host's limit; nil: as it is; a page may not set it
+	MaxCost  *float64 `json:"maxCost,omitempty"`  // of a turn, in US dollars; 0: no limit; nil: as it is; a page may only lower it
 	Environ  []string `json:"environ,omitempty"`  // for the commands, as KEY=value; kept in memory only
-	New      *Setup   `json:"new,omitempty"`      // mode, model and maxSteps of a session that is new, where nothing above says them
+	New      *Setup   `json:"new,omitempty"`      // mode, model, maxSteps and maxCost of a session that is new, where nothing above says them
 }
 
 // orNew fills in what only a new session gets.
@@ -32,6 +33,7 @@ func (want Setup) orNew() Setup {
 	}
 	want.Mode, want.Model = cmp.Or(want.Mode, want.New.Mode), cmp.Or(want.Model, want.New.Model)
 	want.MaxSteps = cmp.Or(want.MaxSteps, want.New.MaxSteps)
+	want.MaxCost = cmp.Or(want.MaxCost, want.New.MaxCost)
 	return want
 }
 
@@ -90,6 +92,9 @@ func (a *CoderAgent) setup(ctx context.Context, want Setup) (any, error) {
 			}
 			row.MaxSteps = *want.MaxSteps
 		}
+		if err := limitCost(&row, want.MaxCost, page); err != nil {
+			return err
+		}
 		result.Name, result.Workdir, result.Mode = row.Name, row.Workdir, permission.Mode(row.Mode)
 		result.Model, result.MaxSteps, result.Created = row.Model, row.MaxSteps, !s.known
 		return s.settleRow(ctx, row, want.Environ)
@@ -109,7 +114,9 @@ func (s *state) settleRow(ctx context.Context, row store.Session, environ []stri
 		s.environ = slices.Clone(environ)
 	}
 	old := s.session
-	if s.known && old.Workdir == row.Workdir && old.Mode == row.Mode && old.Model == row.Model && old.MaxSteps == row.MaxSteps {
+	same := old.Workdir == row.Workdir && old.Mode == row.Mode && old.Model == row.Model &&
+		old.MaxSteps == row.MaxSteps && old.MaxCost == row.MaxCost
+	if s.known && same {
 		return nil
 	}
 	s.session = row

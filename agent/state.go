@@ -57,7 +57,7 @@ func (a *CoderAgent) load(ctx context.Context) (*state, error) {
 		now := a.host.opts.Now()
 		s.session = store.Session{
 			Name: a.name, Key: a.key, Workdir: a.host.opts.Workdir, Model: a.host.opts.ModelID,
-			Mode: string(a.host.opts.Mode), Status: string(Idle), Created: now, Updated: now,
+			Mode: string(a.host.opts.Mode), MaxCost: a.host.opts.MaxCost, Status: string(Idle), Created: now, Updated: now,
 		}
 		if s.session, err = a.inherit(ctx, s.session); err != nil {
 			return nil, err

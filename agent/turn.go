@@ -78,10 +78,16 @@ func (t *turn) run(ctx context.Context) (chat.FinishReason, error) {
 			return chat.FinishApproval, nil // parked: a decision runs it again
 		case owed.Client:
 			return chat.FinishClient, nil // parked: the results of its tools run it again
+		case (owed.Compact || owed.Reply) && owed.spent != nil:
+			return chat.FinishBudget, owed.spent
 		case owed.Compact:
 			err = t.compact(ctx)
 		case owed.Reply && owed.steps >= owed.limit:
 			return chat.FinishStepLimit, nil
+		case owed.Reply && owed.stuck:
+			return chat.FinishLoop, &CircleError{Calls: t.agent.host.nameCalls(owed.circle.Calls), Times: owed.circle.Times}
+		case owed.Reply && owed.tell:
+			err = t.tellCircle(owed.circle)
 		case owed.Reply:
 			err = t.reply(ctx, owed.Cut)
 		default:
@@ -97,12 +103,18 @@ func (t *turn) run(ctx context.Context) (chat.FinishReason, error) {
 type owedNow struct {
 	chat.Owed
 	steps, limit int
+	spent        *BudgetError // with a reply or a compaction: the turn may cost no more
+	circle       chat.Circle
+	tell, stuck  bool              // the model must hear of the circle; the turn must end
 	finish       chat.FinishReason // when nothing is owed
 }
 
 func (t *turn) owed(ctx context.Context) (o owedNow, err error) {
 	err = t.agent.do(context.WithoutCancel(ctx), func(s *state) error {
-		o = owedNow{Owed: s.script.Owed(), steps: s.script.TurnSteps(), limit: s.stepLimit(), finish: chat.FinishStop}
+		o = owedNow{Owed: s.script.Owed(), steps: s.script.TurnSteps(), limit: s.stepLimit(), spent: s.overspent(chat.Usage{}), finish: chat.FinishStop}
+		if o.Reply {
+			o.circle, o.tell, o.stuck = s.circling()
+		}
 		switch s.script.TurnFinish() {
 		case chat.ModelLength:
 			o.finish = chat.FinishLength
@@ -135,6 +147,9 @@ func (s *state) settle(t *turn, reason chat.FinishReason, cause error) bool {
 	}
 	if owed := s.script.Owed(); reason == chat.FinishStop && owed.Reply || reason == chat.FinishApproval && owed.Approvals == 0 {
 		return false // steered, or decided, at the last moment
+	}
+	if _, _, stuck := s.circling(); reason == chat.FinishLoop && !stuck {
+		return false // steered likewise
 	}
 	events := s.lastWords(t, reason, cause)
 	if err := s.finish(t, events); err != nil {

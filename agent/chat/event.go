@@ -160,7 +160,7 @@ type (
 	// TurnFinished ends a turn.
 	TurnFinished struct {
 		Reason FinishReason `json:"reason"`
-		Error  string       `json:"error,omitempty"` // with FinishError
+		Error  string       `json:"error,omitempty"` // with FinishError; with FinishBudget and FinishLoop what happened
 		Hint   string       `json:"hint,omitempty"`  // what the user can do about it
 		Usage  Usage        `json:"usage,omitzero"`  // of this turn
 	}

@@ -17,6 +17,7 @@ type Session struct {
 	Titled   bool // a client has set the title
 	Status   string
 	MaxSteps int
+	MaxCost  float64 // of a turn, in US dollars; 0: no limit
 	Usage    chat.Usage
 	Messages int // how many messages it has, for lists
 	Created  time.Time

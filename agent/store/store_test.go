@@ -64,7 +64,7 @@ func TestSessionsComeBackWholeAndNewestFirst(t *testing.T) {
 	at := time.Date(2026, 3, 4, 5, 6, 7, 89, time.UTC)
 	fix := Session{
 		Name: "Fix 'it' 100%", Key: "fix 'it' 100%", Workdir: `C:\src\"x"`, Model: "m", Mode: "ask", Title: "<é>", Status: "idle",
-		MaxSteps: 7, Usage: chat.Usage{Input: 3, Output: 4, Cost: 0.25}, Messages: 2, Created: at, Updated: at,
+		MaxSteps: 7, MaxCost: 0.125, Usage: chat.Usage{Input: 3, Output: 4, Cost: 0.25}, Messages: 2, Created: at, Updated: at,
 	}
 	old := Session{Name: "old", Key: "old", Updated: at.Add(-time.Hour)}
 	write(t, s, Fast, func(tx *Tx) error { return errors.Join(tx.PutSession(old), tx.PutSession(Session{Key: fix.Key})) })

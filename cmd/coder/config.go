@@ -38,6 +38,7 @@ type config struct {
 	BaseURL  string          // of the provider
 	Host     string          // hostAuto or hostManual
 	MaxSteps int             // model responses in one turn; 0 leaves it to the host
+	MaxCost  float64         // US dollars in one turn; 0: no limit
 	Idle     time.Duration   // a detached host ends after this time without clients and work
 	PassEnv  []string        // further variables that the agent's commands may see
 	Keep     agent.Retention // what of unused sessions is kept; zero: all
@@ -123,6 +124,16 @@ var settings = []setting{
 			c.MaxSteps, err = strconv.Atoi(s)
 			if err != nil || c.MaxSteps < 0 {
 				return fmt.Errorf("%q is not a number of steps", s)
+			}
+			return nil
+		},
+	},
+	{
+		"maxCost", "max-cost", "CODER_MAX_COST", constant("0"), "US dollars that a turn may cost, as the provider reports it; 0: no limit",
+		func(c *config, s string) (err error) {
+			c.MaxCost, err = strconv.ParseFloat(s, 64)
+			if err != nil || c.MaxCost < 0 || math.IsNaN(c.MaxCost) || math.IsInf(c.MaxCost, 0) {
+				return fmt.Errorf("%q is not an amount of US dollars such as 0.50", s)
 			}
 			return nil
 		},

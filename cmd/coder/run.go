@@ -67,7 +67,7 @@ Exit codes: 0 done, 1 error, 2 usage, 3 step limit, 4 waits for a decision, 5 st
 			return r.run(cmd.Context(), args)
 		},
 	}
-	addFlags(cmd, "model", "mode", "maxSteps", "dataDir")
+	addFlags(cmd, "model", "mode", "maxSteps", "maxCost", "dataDir")
 	f := cmd.Flags()
 	f.StringVarP(&r.folder, "dir", "C", ".", "folder to work in")
 	f.StringVar(&r.session, "session", "", "name of the session; a new name makes a new session (default: a name is made)")

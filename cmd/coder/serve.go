@@ -64,7 +64,7 @@ commands find it by themselves; pages and editors need the token, which coder st
 			return s.run(cmd.Context())
 		},
 	}
-	addFlags(cmd, "addr", "dataDir", "model", "mode", "idle")
+	addFlags(cmd, "addr", "dataDir", "model", "mode", "maxCost", "idle")
 	f := cmd.Flags()
 	f.StringVarP(&s.folder, "dir", "C", ".", "folder that sessions work in whose client names none, as pages do")
 	completeFlag(cmd, "dir", completeFolders)

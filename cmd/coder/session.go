@@ -42,6 +42,9 @@ func (c config) settle(mode permission.Mode, counts func(origin) bool) (s agent.
 	if counts(c.origins["maxSteps"]) {
 		s.MaxSteps = &c.MaxSteps
 	}
+	if from := c.origins["maxCost"]; counts(from) && from.From != fromDefault {
+		s.MaxCost = &c.MaxCost
+	}
 	return s
 }
 

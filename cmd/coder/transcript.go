@@ -154,7 +154,11 @@ func (t *transcript) end() string {
 	case chat.FinishError:
 		return "The last turn failed: " + headless.Line(t.last.Error, 300)
 	}
-	return "The last turn: " + headless.Ending(t.last.Reason)
+	end := "The last turn: " + headless.Ending(t.last.Reason)
+	if t.last.Error != "" {
+		end += ": " + headless.Line(t.last.Error, 300)
+	}
+	return end
 }
 
 // summaries returns what puts a call into one line, as the tool itself does.

@@ -18,8 +18,9 @@ func agentOptions(c config, environ []string) (agent.Options, error) {
 		return agent.Options{}, err
 	}
 	return agent.Options{
-		Model: model, Provider: provider(c.BaseURL), ModelID: c.Model, Tools: tools.All(), Mode: c.Mode, StepLimit: c.MaxSteps, Retention: c.Keep,
-		System: systemPrompt(environ), Environ: commandEnviron(environ, c.PassEnv),
+		Model: model, Provider: provider(c.BaseURL), ModelID: c.Model, Tools: tools.All(), Mode: c.Mode, StepLimit: c.MaxSteps, MaxCost: c.MaxCost,
+		Retention: c.Keep,
+		System:    systemPrompt(environ), Environ: commandEnviron(environ, c.PassEnv),
 	}, nil
 }
 

@@ -66,6 +66,10 @@ func (p *progress) event(e chat.Event, calls map[string]*call, withText bool) {
 		}
 	case chat.Compacted:
 		p.compacted(e)
+	case chat.Noted:
+		if e.Kind == chat.CircleNote {
+			p.note("told the agent: %s", Line(e.Text, errorWidth))
+		}
 	case chat.Steered:
 		p.note("steering: %s", Line(e.Text, summaryWidth))
 	}
@@ -162,6 +166,10 @@ func (p *progress) end(r Result) {
 	}
 	if r.Reason == chat.FinishClient || r.Reason == chat.FinishApproval {
 		p.clientCalls(r.ClientCalls)
+	}
+	if r.Reason == chat.FinishBudget || r.Reason == chat.FinishLoop {
+		p.note("! %s", Line(r.Error, errorWidth))
+		p.note("  %s", Line(r.Hint, errorWidth))
 	}
 	p.note("%s: %s", ending[r.Reason], cost(r))
 	if r.Reason == chat.FinishStepLimit {
