@@ -170,9 +170,13 @@ func (in *intake) read(ctx context.Context, t *turn, req chat.Request) {
 	in.fill(t.agent.host.opts.Model.Stream(ctx, req))
 }
 
-// fill reads a stream to its end.
+// fill reads a stream to its end, or to where it becomes too long.
 func (in *intake) fill(stream func(yield func(chat.Event, error) bool)) {
+	size := 0
 	for e, err := range stream {
+		if size += saidBytes(e); err == nil && size > mostAnswer {
+			err = &LongAnswerError{}
+		}
 		in.mu.Lock()
 		if err != nil {
 			in.err = err

@@ -169,11 +169,14 @@ func (t *turn) readSummary(ctx context.Context, p *plan, req chat.Request) (stri
 	now := t.agent.host.opts.Now
 	p.mark.Status, p.mark.Written = chat.CompactionRunning, 0
 	var text strings.Builder
-	told := now()
+	size, told := 0, now()
 	for e, err := range t.agent.host.opts.Model.Stream(ctx, req) {
 		if err != nil {
 			p.mark.Usage = p.mark.Usage.Add(spent(err))
 			return text.String(), err
+		}
+		if size += saidBytes(e); size > mostAnswer {
+			return text.String(), &LongAnswerError{}
 		}
 		switch e := e.(type) {
 		case chat.TextDelta:
