@@ -183,6 +183,33 @@ func TestOnlyAllowedOriginsMayReadAnswers(t *testing.T) {
 	}
 }
 
+// A page with the token, from an origin that is allowed, learns nothing of the sessions of other folders by HTTP either.
+func TestAPageMayOnlyAskHowTheHostIs(t *testing.T) {
+	h := serve(t, agenttest.Options(t, agenttest.NewModel(agenttest.Say("hi"))), func(s *Server) {
+		s.opts.Stop = func() { t.Error("a page has stopped the host") }
+		s.opts.Status = func() any { return map[string]string{"keyHash": "x"} }
+	})
+	p := h.join("One?_pk=a")
+	p.ask("q1", "hello there")
+	p.until("q1 done")
+	pages := [][]string{{"Origin", "http://dev.example:5173"}, {"Sec-Fetch-Site", "same-origin"}}
+	for _, page := range pages {
+		ask := append([]string{"Authorization", "Bearer " + token, "Content-Type", "application/json"}, page...)
+		for _, route := range []string{"GET sessions", "DELETE sessions/One", "GET schedules", "DELETE schedules/s-1", "POST stop"} {
+			method, path, _ := strings.Cut(route, " ")
+			if status, body, _ := h.get(method, "/host/"+path, "{}", ask...); status != 403 || !strings.Contains(body, "a page may not use /host/") {
+				t.Errorf("%s by a page (%s): %d %s, want 403", route, page[0], status, body)
+			}
+		}
+		if status, body, _ := h.get("GET", "/host/status", "", ask...); status != 200 || strings.Contains(body, "keyHash") {
+			t.Errorf("the status for a page (%s): %d %s, want it without what the program adds", page[0], status, body)
+		}
+	}
+	if _, body, _ := h.get("GET", "/host/sessions", "", "Authorization", "Bearer "+token, "Sec-Fetch-Site", "none"); !strings.Contains(body, `"One"`) {
+		t.Errorf("the sessions for a person are %s", body)
+	}
+}
+
 // The table of the protocol page, with what the real server answered.
 func TestPathsAreSplitRaw(t *testing.T) {
 	h := simple(t)

@@ -14,8 +14,33 @@ import (
 	"github.com/coder-agent/coder/agent"
 )
 
-// hostRoute serves the commands that are not conversations. Every route of docs/host-api.md stands here.
+// hostRoute serves the commands that are not conversations. A page may ask how the host is, and no more: the commands are
+// of all sessions, and a page knows those of its own workdir.
 func (s *Server) hostRoute(segments []string) http.HandlerFunc {
+	route := s.hostCommand(segments)
+	if route == nil || slices.Equal(segments, []string{"status"}) {
+		return route
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		if ofPage(r) {
+			answer(w, http.StatusForbidden, errorBody{
+				Error: "a page may not use " + r.URL.Path, Hint: "a page lists, plans and cancels by the RPC methods of its session's socket",
+			})
+			return
+		}
+		route(w, r)
+	}
+}
+
+// ofPage reports whether a page has sent the request. Browsers leave Origin out of a GET to the page's own host, but say
+// where it comes from; "none" is what a person has typed.
+func ofPage(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return len(r.Header["Origin"]) > 0 || site != "" && site != "none"
+}
+
+// hostCommand finds the command. Every route of docs/host-api.md stands here.
+func (s *Server) hostCommand(segments []string) http.HandlerFunc {
 	switch {
 	case slices.Equal(segments, []string{"status"}):
 		return only(http.MethodGet, s.status)
@@ -64,14 +89,14 @@ type Status struct {
 	Subscribers int           `json:"subscribers"` // of agents
 	Schedules   agent.Planned `json:"schedules"`
 	Connections Counts        `json:"connections"`
-	Host        any           `json:"host,omitempty"` // what the program adds
+	Host        any           `json:"host,omitempty"` // what the program adds; not for pages
 }
 
-func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 	st := Status{Version: s.opts.Version, PID: os.Getpid(), Addr: s.addr, Connections: s.Connections()}
 	st.Turns, st.Subscribers = s.opts.Host.Busy()
 	st.Schedules = s.opts.Host.Planned()
-	if s.opts.Status != nil {
+	if s.opts.Status != nil && !ofPage(r) {
 		st.Host = s.opts.Status()
 	}
 	answer(w, http.StatusOK, st)
