@@ -149,7 +149,7 @@ func TestAPeerThatAnswersPingsStays(t *testing.T) {
 
 // A client that reads, but too slowly, is told so. It comes back and gets everything.
 func TestASlowReaderIsDroppedAndResumes(t *testing.T) {
-	const deltas = 340 // 34 MB, more than may wait for a client
+	const answers, deltas = 38, 9 // together 34 MB, more than may wait for a client; one answer has less than 1 MiB
 	big := strings.Repeat("x", 100_000)
 	much := func(_ context.Context, _ chat.Request, yield func(chat.Event) bool) error {
 		for range deltas {
@@ -164,9 +164,13 @@ func TestASlowReaderIsDroppedAndResumes(t *testing.T) {
 	inBubble(t, model, func(t *testing.T, h *house) {
 		reached, release := make(chan struct{}), make(chan struct{})
 		hold := agenttest.Hold(reached, release, agenttest.Say("the end"))
-		model.Add(func(ctx context.Context, req chat.Request, yield func(chat.Event) bool) error {
-			return errors.Join(much(ctx, req, yield), hold(ctx, req, yield))
-		})
+		for i := range answers {
+			next := agenttest.Call(agenttest.Use{ID: fmt.Sprint("call_", i), Tool: "none", Args: i}) // there is none: it is asked again
+			model.Add(func(ctx context.Context, req chat.Request, yield func(chat.Event) bool) error {
+				return errors.Join(much(ctx, req, yield), next(ctx, req, yield))
+			})
+		}
+		model.Add(hold)
 		slow := h.join("slow?_pk=slow")
 		slow.ask("q1", "much")
 		<-reached
@@ -185,7 +189,7 @@ func TestASlowReaderIsDroppedAndResumes(t *testing.T) {
 		again.expect("resuming q1")
 		again.put(wire.ResumeAck{ID: "q1"})
 		close(release)
-		if got, want := again.text(), deltas*len(big)+len("the end"); got != want {
+		if got, want := again.text(), answers*deltas*len(big)+len("the end"); got != want {
 			t.Errorf("the reader got %d bytes after it came back, want %d", got, want)
 		}
 	})

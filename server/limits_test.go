@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -47,17 +48,27 @@ func watched(s *Server) (wait func(t *testing.T, sockets int)) {
 }
 
 func TestAClientThatNeverReadsSlowsNobody(t *testing.T) {
-	const deltas = 60 // 6 MB: more than the buffers between two sockets hold
+	const answers, deltas = 7, 9 // together 6 MB: more than the buffers between two sockets hold
 	big := strings.Repeat("x", 100_000)
+	model := agenttest.NewModel()
+	for i := range answers {
+		model.Add(func(ctx context.Context, req chat.Request, yield func(chat.Event) bool) error {
+			for range deltas {
+				yield(chat.TextDelta{Delta: big})
+			}
+			return agenttest.Call(agenttest.Use{ID: fmt.Sprint("call_", i), Tool: "none", Args: i})(ctx, req, yield)
+		})
+	}
+	model.Add(agenttest.Say("end"))
 	var wait func(*testing.T, int)
-	h := serve(t, agenttest.Options(t, agenttest.NewModel(agenttest.Say(slices.Repeat([]string{big}, deltas)...))), func(s *Server) {
+	h := serve(t, agenttest.Options(t, model), func(s *Server) {
 		s.times.write = 2 * time.Second
 		wait = watched(s)
 	})
 	a := h.join("slow?_pk=a")
 	h.deaf("slow?_pk=b")
 	a.ask("q1", "much")
-	if got, want := a.text(), deltas*len(big); got != want {
+	if got, want := a.text(), answers*deltas*len(big)+len("end"); got != want {
 		t.Errorf("the reading client got %d bytes, want %d", got, want)
 	}
 	wait(t, 1)

@@ -39,7 +39,7 @@ type connection struct {
 	conn    *websocket.Conn
 
 	setupID   string          // of the Setup call that was sent
-	acked     map[string]bool // offers that were accepted; true until their events come
+	acked     map[string]bool // offers that were accepted
 	ready     chan struct{}   // closed when the frames of the session may go out
 	unsure    []string        // turns of earlier connections, which may have ended meanwhile
 	tellReady func()
@@ -219,7 +219,7 @@ func (c *connection) offered(ctx context.Context, id string) error {
 // accept asks for a turn from its beginning, once.
 func (c *connection) accept(ctx context.Context, id string) error {
 	c.session.know(id)
-	if _, before := c.acked[id]; before {
+	if c.acked[id] {
 		return nil
 	}
 	c.acked[id] = true
@@ -247,25 +247,8 @@ func (c *connection) settle() {
 	}
 }
 
-// hear notes that the events of the turn come: the answer to its ack has begun, or the host withholds nothing.
-func (c *connection) hear(id string) {
-	if c.acked[id] {
-		c.acked[id] = false
-	}
-}
-
-// early reports whether the frame ends a turn whose replay is still to come: it has ended between its offer and our ack,
-// and the host tells so at once, without the events, to those who never answer an offer. The replay has the events and
-// the end. A turn that stands still has no other end than the frame: one that is last and an error at once.
-func (c *connection) early(r wire.ChatResponse) bool {
-	return c.acked[r.ID] && !r.Replay && !(r.Done && r.Error)
-}
-
 // response tells a chunk, or the end of a turn, if it is new.
 func (c *connection) response(ctx context.Context, r wire.ChatResponse) error {
-	if r.Replay || r.Seq != nil {
-		c.hear(r.ID)
-	}
 	switch {
 	case r.ReplayComplete:
 		return nil
@@ -276,9 +259,6 @@ func (c *connection) response(ctx context.Context, r wire.ChatResponse) error {
 	}
 	if r.Error && r.Body == shuttingDown {
 		return errShuttingDown // the prompt was not taken: the next host will
-	}
-	if c.early(r) {
-		return nil
 	}
 	c.session.ending(r)
 	if r.Done {
@@ -338,7 +318,6 @@ func (s *Session) know(id string) {
 }
 
 func (c *connection) event(f wire.CoderEvent) error {
-	c.hear(f.ID)
 	e, err := chat.DecodeEvent(f.Event)
 	var unknown *chat.UnknownEventError
 	if err != nil && !errors.As(err, &unknown) {

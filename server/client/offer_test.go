@@ -9,7 +9,7 @@ import (
 
 // A turn that the host offers may end before it hears that we want it. Pages then get its last frame at once, without its
 // events, as from the Agents SDK; the answer to our ack comes behind it and has them.
-func TestTurnThatEndsBetweenOfferAndAck(t *testing.T) {
+func TestWhateverEndsBetweenOfferAndAckIsToldWhole(t *testing.T) {
 	whole := func(c *hostConn, id string, end chat.TurnFinished) {
 		c.chunk(id, 0, chat.TurnStarted{MessageID: "m"}, true)
 		c.chunk(id, 1, delta("a"), true)
@@ -23,23 +23,23 @@ func TestTurnThatEndsBetweenOfferAndAck(t *testing.T) {
 		end  TurnEnded
 	}{
 		{"done", func(c *hostConn, id string) {
-			c.send(wire.ChatResponse{ID: id, Done: true, Outcome: wire.Completed})
+			c.send(wire.ChatResponse{ID: id, Done: true, Outcome: wire.Completed, Unstreamed: true})
 			whole(c, id, chat.TurnFinished{Reason: chat.FinishStop})
 			c.send(wire.ChatResponse{ID: id, Done: true, Replay: true, Outcome: wire.Completed})
 		}, chat.TurnFinished{Reason: chat.FinishStop}, TurnEnded{}},
 		{"cancelled", func(c *hostConn, id string) {
-			c.send(wire.ChatResponse{ID: id, Done: true, Outcome: wire.Aborted})
+			c.send(wire.ChatResponse{ID: id, Done: true, Outcome: wire.Aborted, Unstreamed: true})
 			whole(c, id, chat.TurnFinished{Reason: chat.FinishCancelled})
 			c.send(wire.ChatResponse{ID: id, Done: true, Replay: true, Outcome: wire.Aborted})
 		}, chat.TurnFinished{Reason: chat.FinishCancelled}, TurnEnded{Cancelled: true}},
 		{"failed", func(c *hostConn, id string) {
 			c.send(wire.ChatResponse{ID: id, Body: "no credit", Error: true})
-			c.send(wire.ChatResponse{ID: id, Done: true, Outcome: wire.Failed})
+			c.send(wire.ChatResponse{ID: id, Done: true, Outcome: wire.Failed, Unstreamed: true})
 			whole(c, id, chat.TurnFinished{Reason: chat.FinishError, Error: "no credit"})
 			c.send(wire.ChatResponse{ID: id, Body: "no credit", Done: true, Error: true, Outcome: wire.Failed})
 		}, chat.TurnFinished{Reason: chat.FinishError, Error: "no credit"}, TurnEnded{Error: "no credit"}},
 		{"done, and its events are gone", func(c *hostConn, id string) {
-			c.send(wire.ChatResponse{ID: id, Done: true, Outcome: wire.Completed})
+			c.send(wire.ChatResponse{ID: id, Done: true, Outcome: wire.Completed, Unstreamed: true})
 			c.send(wire.ChatResponse{ID: id, Done: true, Replay: true, Outcome: wire.Completed})
 		}, chat.TurnFinished{}, TurnEnded{Lost: true}},
 		{"standing still", func(c *hostConn, id string) {
