@@ -197,7 +197,7 @@ func TestAPageMayOnlyAskHowTheHostIs(t *testing.T) {
 		ask := append([]string{"Authorization", "Bearer " + token, "Content-Type", "application/json"}, page...)
 		for _, route := range []string{"GET sessions", "DELETE sessions/One", "GET schedules", "DELETE schedules/s-1", "POST stop"} {
 			method, path, _ := strings.Cut(route, " ")
-			if status, body, _ := h.get(method, "/host/"+path, "{}", ask...); status != 403 || !strings.Contains(body, "a page may not use /host/") {
+			if status, body, _ := h.get(method, "/host/"+path, "{}", ask...); status != 403 || !strings.Contains(body, "a page may not do this") {
 				t.Errorf("%s by a page (%s): %d %s, want 403", route, page[0], status, body)
 			}
 		}

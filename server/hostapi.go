@@ -23,9 +23,8 @@ func (s *Server) hostRoute(segments []string) http.HandlerFunc {
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
 		if ofPage(r) {
-			answer(w, http.StatusForbidden, errorBody{
-				Error: "a page may not use " + r.URL.Path, Hint: "a page lists, plans and cancels by the RPC methods of its session's socket",
-			})
+			s.opts.Logger.Warn("a page may not do this", "path", r.URL.Path, "origin", r.Header.Get("Origin"))
+			answer(w, http.StatusForbidden, errorBody{Error: "a page may not do this", Hint: "in a terminal: coder --help"})
 			return
 		}
 		route(w, r)

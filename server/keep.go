@@ -33,7 +33,7 @@ func (p Pruning) retention() (agent.Retention, error) {
 
 func (s *Server) prune(w http.ResponseWriter, r *http.Request) {
 	var want Pruning
-	if !s.fromMachine(w, r) || !decode(w, r, &want) {
+	if !decode(w, r, &want) {
 		return
 	}
 	retention, err := want.retention()
@@ -57,7 +57,7 @@ type Pin struct {
 
 func (s *Server) pin(w http.ResponseWriter, r *http.Request, name string) {
 	var want Pin
-	if !s.fromMachine(w, r) || !decode(w, r, &want) {
+	if !decode(w, r, &want) {
 		return
 	}
 	if err := s.opts.Host.Pin(r.Context(), name, want.Pinned); err != nil {
@@ -65,16 +65,6 @@ func (s *Server) pin(w http.ResponseWriter, r *http.Request, name string) {
 		return
 	}
 	answer(w, http.StatusOK, Pin{name, want.Pinned})
-}
-
-// fromMachine refuses a page: what is kept and what goes is for people at the machine.
-func (s *Server) fromMachine(w http.ResponseWriter, r *http.Request) bool {
-	if len(r.Header["Origin"]) == 0 {
-		return true
-	}
-	s.opts.Logger.Warn("a page may not do this", "path", r.URL.Path, "origin", r.Header.Get("Origin"))
-	answer(w, http.StatusForbidden, errorBody{Error: "a page may not do this", Hint: "in a terminal: coder sessions --help"})
-	return false
 }
 
 // decode reads the body of a request that changes what is kept: a field that is misspelled must not widen it.
