@@ -23,7 +23,7 @@ func same() agent.Tool {
 // calls are steps that call same, each with a word of texts.
 func calls(texts string) []agenttest.Reply {
 	var replies []agenttest.Reply
-	for _, text := range strings.Fields(texts) {
+	for text := range strings.FieldsSeq(texts) {
 		replies = append(replies, func(ctx context.Context, req chat.Request, yield func(chat.Event) bool) error {
 			id := fmt.Sprintf("call_%d_%d", len(req.Messages), steps(req.Messages))
 			return agenttest.Call(use(id, "same", text))(ctx, req, yield)
