@@ -157,9 +157,5 @@ func (o *opening) write(tx *store.Tx, key string) error {
 
 // goOn starts a continuation that is committed.
 func (s *state) goOn(o *opening) {
-	s.script.Apply(o.start)
-	s.turn = newTurn(s.agent, o.row, 0)
-	s.publishEvents(s.turn, []chat.Event{o.start}, o.bodies)
-	s.agent.host.count(1)
-	s.launch(s.turn)
+	s.start(o.row, []chat.Event{o.start}, o.bodies)
 }

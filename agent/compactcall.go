@@ -100,14 +100,7 @@ func (s *state) startCompaction(by string) (id string, err error) {
 		s.session = old
 		return "", fmt.Errorf("recording that session %s is compacted: %w", s.agent.name, err)
 	}
-	for _, e := range events {
-		s.script.Apply(e)
-	}
-	s.turn = newTurn(s.agent, row, 0)
-	s.publishEvents(s.turn, events, bodies)
-	s.agent.host.count(1)
-	s.refresh("")
-	s.launch(s.turn)
+	s.start(row, events, bodies)
 	s.takeUp(old.Provider)
 	return row.ID, nil
 }

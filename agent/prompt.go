@@ -213,14 +213,7 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool, also
 		s.relearn()
 	}
 	s.publishPrompt(row)
-	for _, e := range events {
-		s.script.Apply(e)
-	}
-	s.turn = newTurn(s.agent, row, 0)
-	s.publishEvents(s.turn, events, bodies)
-	s.agent.host.count(1)
-	s.refresh("")
-	s.launch(s.turn)
+	s.start(row, events, bodies)
 	s.takeUp(old.Provider)
 	return nil
 }

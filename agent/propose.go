@@ -9,7 +9,7 @@ import (
 	"github.com/coder-agent/coder/agent/store"
 )
 
-// ErrBusy says that the transcript cannot be edited for now.
+// ErrBusy says that the transcript cannot be edited while a turn uses it.
 var ErrBusy = errors.New("a turn of the session runs, waits or stands still; its transcript can be edited when that is over")
 
 // Propose takes the user messages of a client's transcript that are new or edited into the stored one. Nothing else of

@@ -60,7 +60,7 @@ func (s *state) stall(t *turn, events []chat.Event, err error) {
 	s.refresh("")
 }
 
-// cannot describes a turn that cannot go on for now.
+// cannot describes a turn that must wait.
 func (s *state) cannot(row store.Turn, err error) Turn {
 	stall := &StallError{Session: s.agent.name, Waits: row.Status == store.TurnQueued, Err: err}
 	about := turnOf(row)

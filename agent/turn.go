@@ -40,6 +40,18 @@ func newTurn(a *CoderAgent, row store.Turn, n int) *turn {
 	return t
 }
 
+// start begins the turn whose row and first events are committed.
+func (s *state) start(row store.Turn, events []chat.Event, bodies [][]byte) {
+	for _, e := range events {
+		s.script.Apply(e)
+	}
+	s.turn = newTurn(s.agent, row, 0)
+	s.publishEvents(s.turn, events, bodies)
+	s.agent.host.count(1)
+	s.refresh("")
+	s.launch(s.turn)
+}
+
 // launch starts the goroutine of a turn that is open on disk. The agent's loop does not end before it has.
 func (s *state) launch(t *turn) {
 	t.launched = true

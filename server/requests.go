@@ -101,7 +101,7 @@ func (c *connection) refuse(err *wire.RefusedError) {
 	c.post(func() { c.send(failure(agent.Turn{ID: err.ID, Error: err.Reason(), Hint: err.Hint()})) })
 }
 
-// propose hands the client's transcript on. When none can be taken for now, the client is shown what holds instead.
+// propose hands the client's transcript on. When none can be taken just then, the client is shown what holds instead.
 func (c *connection) propose(ctx context.Context, f wire.ChatMessages) error {
 	err := c.agent.Propose(ctx, f.Messages)
 	if errors.Is(err, agent.ErrBusy) {
