@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -180,6 +181,25 @@ func (a *CoderAgent) Messages(ctx context.Context) (messages []chat.Message, err
 		return nil
 	})
 	return messages, err
+}
+
+// Messages returns the transcript of the session with the name, as its agent does. A session that is not there has none,
+// and is not begun by the question.
+func (h *Host) Messages(ctx context.Context, name string) ([]chat.Message, error) {
+	key := strings.ToLower(name)
+	h.mu.Lock()
+	_, used := h.agents[key]
+	h.mu.Unlock()
+	if !used && ValidAddress(name) {
+		if _, known, err := h.store.Session(ctx, key); err != nil || !known {
+			return nil, err
+		}
+	}
+	a, err := h.Agent(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return a.Messages(ctx)
 }
 
 // delete cancels all turns, removes the session from disk and ends its subscriptions.

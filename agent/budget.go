@@ -22,11 +22,11 @@ func (e *BudgetError) Hint() string {
 	return "a new prompt goes on in a new turn, which may cost as much again; --max-cost USD changes the limit, 0 lifts it"
 }
 
-// overspent returns why the turn may ask the model no more, or nil. What it has cost is known by what the provider has
+// A turn that goes on after a decision or a client's result goes on with the same budget. overspent returns why the turn may ask the model no more, or nil. What it has cost is known by what the provider has
 // reported of each request that is over, so that the last one may go over the limit; one that reports no cost spends
 // nothing. more is what the transcript does not have yet.
 func (s *state) overspent(more chat.Usage) *BudgetError {
-	limit, spent := s.session.MaxCost, s.script.TurnUsage().Add(more).Cost
+	limit, spent := s.session.MaxCost, s.script.AnswerUsage().Add(more).Cost
 	if limit <= 0 || spent < limit {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
 
@@ -77,7 +78,10 @@ func (h *Host) ClientTools(declared json.RawMessage) ([]chat.ToolSpec, error) {
 
 // clientTool checks one tool; why is empty when it may be offered to the model.
 func (h *Host) clientTool(t clientToolJSON) (spec chat.ToolSpec, why string) {
-	_, ours := h.tools[t.Name]
+	ours := strings.HasPrefix(strings.ToLower(t.Name), "mcp__") // those of MCP servers
+	for name := range h.tools {
+		ours = ours || strings.EqualFold(name, t.Name)
+	}
 	switch {
 	case !toolName(t.Name):
 		return spec, "a name has 1 to 64 of the characters A-Z a-z 0-9 _ -"

@@ -98,7 +98,7 @@ func cuts(said []chat.Message) (places []cut) {
 func summaryMark(said []chat.Message) (mark chat.Compaction, ok bool) {
 	for _, m := range slices.Backward(said) {
 		for _, p := range slices.Backward(m.Parts) {
-			if c, is := p.(chat.Compaction); is && c.ID == said[0].ID {
+			if c, is := p.(chat.Compaction); is && m.Role == chat.Assistant && c.ID == said[0].ID {
 				return c, true
 			}
 		}
@@ -148,7 +148,7 @@ func (p plan) prompts() []string {
 			all = append(all, m.Text())
 		}
 		for _, p := range m.Parts {
-			if s, ok := p.(chat.Steering); ok {
+			if s, ok := p.(chat.Steering); ok && m.Role == chat.Assistant {
 				all = append(all, s.Text)
 			}
 		}

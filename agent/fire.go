@@ -122,15 +122,18 @@ func (s *state) delay(row store.Schedule) error {
 	return s.failSchedule(row, why, row.Due)
 }
 
-// free reports whether no turn runs, waits or stands still, and no call waits for a decision.
+// free reports whether no turn runs, waits or stands still, and every call has its result.
 func (s *state) free() bool {
-	return s.turn == nil && s.stalled == nil && len(s.queue) == 0 && len(s.script.Waiting()) == 0
+	return s.turn == nil && s.stalled == nil && len(s.queue) == 0 && !s.parked() && len(s.script.Owed().Calls) == 0
 }
+
+// parked reports whether a call waits for a decision or for a client's result.
+func (s *state) parked() bool { return len(s.script.Waiting())+len(s.script.Delegated()) > 0 }
 
 // working reports whether the schedule's last firing still runs or waits for a decision: its message is the last that
 // was said to the model.
 func (s *state) working(row store.Schedule) bool {
-	if row.Message == "" || s.turn == nil && len(s.script.Waiting()) == 0 {
+	if row.Message == "" || s.turn == nil && !s.parked() {
 		return false
 	}
 	for _, m := range slices.Backward(s.script.Snapshot()) {

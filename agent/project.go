@@ -211,7 +211,7 @@ func told(system string, said []chat.Message) string {
 	}
 	for _, m := range slices.Backward(said) {
 		for _, p := range slices.Backward(m.Parts) {
-			if n, ok := p.(chat.Note); ok && n.Kind == projectNote {
+			if n, ok := p.(chat.Note); ok && m.Role == chat.Assistant && n.Kind == projectNote {
 				return string(n.Value)
 			}
 		}

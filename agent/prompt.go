@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -58,7 +59,10 @@ func (s *state) prompt(p Prompt) (before *Turn, err error) {
 	if before, err := s.before(p); before != nil || err != nil {
 		return before, err
 	}
-	messages := s.keepMarks(s.uncleared(p.Messages, true))
+	messages, err := asked(s.keepMarks(s.uncleared(p.Messages, true)))
+	if err != nil {
+		return nil, err
+	}
 	row := store.Turn{ID: p.ID, Client: p.Client, MessageIDs: PromptIDs(p.Messages), Prompt: users(messages)}
 	if row.Tools, err = requestTools(p.Tools); err != nil {
 		return nil, err
@@ -81,10 +85,27 @@ func (s *state) before(p Prompt) (*Turn, error) {
 	if err != nil || !seen {
 		return nil, err
 	}
-	if !slices.Equal(row.MessageIDs, PromptIDs(p.Messages)) {
+	if !slices.Equal(row.MessageIDs, PromptIDs(p.Messages)) || s.says(row, p.Messages) {
 		return nil, &RepeatError{ID: p.ID}
 	}
 	return new(turnOf(row)), nil
+}
+
+// says reports whether messages say another thing than the turn's own. What was cleared meanwhile cannot be compared.
+func (s *state) says(row store.Turn, messages []chat.Message) bool {
+	if row.Status == store.TurnQueued || row.Reason == chat.FinishCancelled {
+		return false
+	}
+	messages, err := asked(messages)
+	if err != nil {
+		return true
+	}
+	for _, m := range messages {
+		if old, known := s.script.Find(m.ID); slices.Contains(row.MessageIDs, m.ID) && known && !reflect.DeepEqual(old.Parts, m.Parts) {
+			return true
+		}
+	}
+	return false
 }
 
 // A RepeatError says that the id of a request stands for another prompt already: to take it for that one would lose the new.
@@ -122,10 +143,28 @@ func users(messages []chat.Message) []chat.Message {
 	return kept
 }
 
+// maxQueue bounds how many prompts of a session wait: each is in memory, and each will ask the model.
+const maxQueue = 32
+
+// A QueueError says that too many prompts of the session wait already.
+type QueueError struct{ Session string }
+
+func (e *QueueError) Error() string {
+	return fmt.Sprintf("%d prompts of session %s wait already", maxQueue, e.Session)
+}
+
+// Hint says what to do.
+func (e *QueueError) Hint() string {
+	return "wait for their turns, cancel some, or steer the running turn instead"
+}
+
 // enqueue records a prompt whose turn must wait.
 func (s *state) enqueue(row store.Turn) error {
 	if len(row.MessageIDs) == 0 {
 		return ErrNoPrompt
+	}
+	if len(s.queue) >= maxQueue {
+		return &QueueError{Session: s.agent.name}
 	}
 	row.Status = store.TurnQueued
 	from := s.session.Provider

@@ -15,7 +15,7 @@ var ErrBusy = errors.New("a turn of the session runs, waits or stands still; its
 // Propose takes the user messages of a client's transcript that are new or edited into the stored one. Nothing else of
 // it is taken, what it leaves out stays, and no turn starts.
 //
-// While a turn runs, waits in the queue or for a decision, or stands still, it is ErrBusy and nothing is taken: the
+// While a turn runs, waits in the queue, for a decision or for a client's tool, or stands still, it is ErrBusy and nothing is taken: the
 // turn's requests have used every message that could be edited and must go on repeating them, and a message behind the
 // turn's own would part its tool calls from their results.
 func (a *CoderAgent) Propose(ctx context.Context, messages []chat.Message) error {
@@ -31,8 +31,12 @@ func (a *CoderAgent) Propose(ctx context.Context, messages []chat.Message) error
 		if err := checkIDs(messages); err != nil {
 			return err
 		}
+		messages, err := asked(s.keepMarks(s.uncleared(messages, false)))
+		if err != nil {
+			return err
+		}
 		next := s.script.Fork()
-		take(next, s.keepMarks(s.uncleared(messages, false)))
+		take(next, messages)
 		if next.Changed() == next.Len() {
 			return nil
 		}

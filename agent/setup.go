@@ -97,7 +97,11 @@ func (a *CoderAgent) setup(ctx context.Context, want Setup) (any, error) {
 		}
 		result.Name, result.Workdir, result.Mode = row.Name, row.Workdir, permission.Mode(row.Mode)
 		result.Model, result.MaxSteps, result.Created = row.Model, row.MaxSteps, !s.known
-		return s.settleRow(ctx, row, want.Environ)
+		if err := s.settleRow(ctx, row, want.Environ); err != nil {
+			return err
+		}
+		result.Mode = s.mode() // a child's is bounded by those above it
+		return nil
 	})
 	if err == nil && want.Mode != "" {
 		err = a.host.refreshBelow(ctx, a.key)

@@ -167,7 +167,9 @@ func (s *state) relearn() {
 	clear(s.seen)
 	said := s.script.Said()
 	for _, m := range said {
-		s.learn(m.Parts...)
+		if m.Role == chat.Assistant {
+			s.learn(m.Parts...)
+		}
 	}
 	s.todo, s.context = s.script.Todo(), lastTokens(said)
 }

@@ -51,6 +51,9 @@ func (t *turn) full(ctx context.Context) (bool, error) {
 	var model string
 	err := t.agent.do(context.WithoutCancel(ctx), func(s *state) error {
 		load, model = s.load(), s.session.Model
+		if mark, _, ok := s.script.Compacting(); ok && mark.Status == chat.CompactionDone && load < mark.After+mark.After/4 {
+			load = 0 // the last one has made it hardly smaller: another would not either, and each costs a request
+		}
 		return nil
 	})
 	catalog, ok := t.agent.host.opts.Model.(Catalog)

@@ -125,12 +125,7 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 
 // messages answers with the transcript, whatever the method: reading is all it does.
 func (s *Server) messages(w http.ResponseWriter, r *http.Request, name string) {
-	a, err := s.opts.Host.Agent(r.Context(), name)
-	if err != nil {
-		refuse(w, err)
-		return
-	}
-	list, err := a.Messages(r.Context())
+	list, err := s.opts.Host.Messages(r.Context(), name)
 	if err != nil {
 		s.opts.Logger.Error("reading messages", "session", name, "err", err)
 		refuse(w, err)

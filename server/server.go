@@ -54,7 +54,7 @@ type times struct {
 	closeGrace time.Duration // for the closing handshake
 }
 
-var defaultTimes = times{write: 10 * time.Second, ping: 20 * time.Second, pong: 22 * time.Second, large: 30 * time.Second, closeGrace: 3 * time.Second}
+var defaultTimes = times{write: 10 * time.Second, ping: 20 * time.Second, pong: 22 * time.Second, large: 5 * time.Second, closeGrace: 3 * time.Second}
 
 // A Server serves the agents of one host. Make one with New.
 type Server struct {

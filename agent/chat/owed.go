@@ -138,6 +138,15 @@ func (t *Transcript) TurnUsage() Usage {
 	return sum(m.Steps[min(t.turns, len(m.Steps)):]).Add(compacting(m.Parts[min(t.before, len(m.Parts)):]))
 }
 
+// AnswerUsage returns tokens and cost of all that answers the last prompt: of its turn and of those that continued it.
+func (t *Transcript) AnswerUsage() Usage {
+	m, ok := t.TurnMessage()
+	if !ok {
+		return Usage{}
+	}
+	return sum(m.Steps).Add(compacting(m.Parts))
+}
+
 // TurnFinish returns why the last response of the turn ended, or "" when it has none.
 func (t *Transcript) TurnFinish() ModelFinish {
 	m, ok := t.TurnMessage()

@@ -46,6 +46,9 @@ func (t *Transcript) lastMark(messages []Message) marked {
 
 // over returns m with the mark that the message at i holds, if it holds one.
 func (m marked) over(message Message, i int) marked {
+	if message.Role != Assistant {
+		return m // only the agent marks
+	}
 	for _, p := range slices.Backward(message.Parts) {
 		if c, ok := p.(Compaction); ok && c.Status == CompactionDone {
 			m.mark, m.at = c, i

@@ -7,7 +7,7 @@ import "slices"
 func (t *Transcript) Todo() []Todo {
 	for _, m := range slices.Backward(t.Snapshot()) {
 		for _, p := range slices.Backward(m.Parts) {
-			if c, ok := p.(ToolCall); ok && c.Output != nil && c.Output.Todo != nil {
+			if c, ok := p.(ToolCall); ok && m.Role == Assistant && c.Output != nil && c.Output.Todo != nil {
 				return c.Output.Todo
 			}
 		}
