@@ -367,8 +367,8 @@ func (a *CoderAgent) Steer(ctx context.Context, text string) error {
 	if err != nil || steered {
 		return err
 	}
-	return a.Prompt(ctx, Prompt{
-		ID: newID("turn"), Client: callerFrom(ctx).Connection,
+	return a.Prompt(ctx, Prompt{ // of no connection: the caller's page does not show what it has called, and must be told
+		ID:       newID("turn"),
 		Messages: []chat.Message{{ID: newID("user"), Role: chat.User, Parts: []chat.Part{chat.Text{Text: text}}}},
 	})
 }

@@ -40,3 +40,21 @@ func TestAPageThatComesBackSeesWhatItMissed(t *testing.T) {
 	h.dialFrom(origin, "back?_pk=late").expect("identity", "state", "mcp", "messages")
 	h.join("back?_pk=program").quiet() // a program asks for what it wants
 }
+
+// The end of a turn brings its transcript to those who watch. To the one who has cleared it that is old.
+func TestAClearByAnotherTabLeavesNothing(t *testing.T) {
+	reply, reached, release := held("half ")
+	defer close(release)
+	h := serve(t, agenttest.Options(t, agenttest.NewModel(reply)), nil)
+	a, b := h.join("wiped?_pk=a"), h.join("wiped?_pk=b")
+	a.ask("q1", "count")
+	<-reached
+	b.until(`q1 3 text-delta "half "`)
+	b.put(wire.ChatClear{})
+	a.until("clear")
+	got := b.until("q1 done")
+	if next := b.until("messages"); next[len(next)-1] != "messages" {
+		t.Errorf("after %q the tab that has cleared got %q, want an empty transcript", got, next)
+	}
+	b.quiet()
+}

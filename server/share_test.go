@@ -19,7 +19,7 @@ import (
 func TestATranscriptIsEncodedOnceForAll(t *testing.T) {
 	one, many := madeFor(t, 1), madeFor(t, 20)
 	t.Logf("a turn makes %d MiB with one page open, %d MiB with 20", one>>20, many>>20)
-	if many > one+one/2 {
+	if many > 4*one { // encoded for each it were some 20 times as much; what is read meanwhile varies
 		t.Errorf("a turn makes %d MiB with one page open, %d MiB with 20", one>>20, many>>20)
 	}
 }

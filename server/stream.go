@@ -20,13 +20,14 @@ type stream struct {
 	ended bool         // a replay has already brought the turn's end
 	queue []agent.Turn // turns that wait
 
-	offered string      // the turn of an unanswered offer: until the answer no chunk of any turn goes out
-	acked   string      // the turn that was replayed last: a further offer of it stops nothing
-	waiting bool        // was told Pending; an offer or ResumeNone must follow
-	failed  *agent.Turn // the last turn, if it ended in an error or stands still
-	stalled string      // the turn that this connection was told stands still
-	stale   bool        // the client shows messages that were not taken: it gets the transcript with the turn's end
-	told    []string    // turns whose end this connection has had, the latest last
+	offered  string      // the turn of an unanswered offer: until the answer no chunk of any turn goes out
+	acked    string      // the turn that was replayed last: a further offer of it stops nothing
+	waiting  bool        // was told Pending; an offer or ResumeNone must follow
+	failed   *agent.Turn // the last turn, if it ended in an error or stands still
+	stalled  string      // the turn that this connection was told stands still
+	refilled bool        // it got the transcript with the end of a turn that was cancelled
+	stale    bool        // the client shows messages that were not taken: it gets the transcript with the turn's end
+	told     []string    // turns whose end this connection has had, the latest last
 }
 
 // maxTold bounds how many ended turns a connection remembers.
@@ -198,9 +199,13 @@ func (c *connection) forward(u agent.Update) {
 		}
 	case agent.Cleared:
 		st.failed = nil
-		if u.By != c.id {
+		switch {
+		case u.By != c.id:
 			c.send(wire.ChatClear{Client: u.By})
+		case st.refilled: // by the end of the turn that the clear has cancelled
+			c.send(wire.ChatMessages{Messages: []chat.Message{}, Connect: true, Client: u.By})
 		}
+		st.refilled = false
 	}
 }
 
@@ -288,7 +293,7 @@ func (c *connection) settled(e agent.TurnEvent) {
 // asked or not; others see it live.
 func (c *connection) begin(t agent.Turn) {
 	st := &c.stream
-	st.turn, st.next, st.seq, st.ended, st.failed, st.stalled = &t, 0, 0, false, nil, ""
+	st.turn, st.next, st.seq, st.ended, st.failed, st.stalled, st.refilled = &t, 0, 0, false, nil, "", false
 	st.dequeue(t.ID)
 	if st.waiting || t.Continuation && t.Client == c.id {
 		c.offer("")
@@ -328,7 +333,7 @@ func (c *connection) finish(e agent.TurnEvent, f chat.TurnFinished) {
 	}
 	if (t.Client != c.id || t.Continuation || st.stale) && (st.offered == "" || st.offered == t.ID) {
 		c.share(e.Encoded, wire.ChatMessages{Messages: e.Messages, Client: t.Client})
-		st.stale = false
+		st.stale, st.refilled = false, f.Reason == chat.FinishCancelled
 	}
 	if f.Reason == chat.FinishError {
 		c.send(wire.ChatResponse{ID: t.ID, Body: f.Error, Error: true, MessageIDs: t.MessageIDs, Continuation: t.Continuation, Client: t.Client})

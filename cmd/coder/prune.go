@@ -8,7 +8,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -76,7 +75,7 @@ func (p *pruneCommand) run(ctx context.Context, counted bool) error {
 	}
 	shown := retention.Dispensable(list, time.Now())
 	if p.dryRun || len(shown) == 0 {
-		return p.report(agent.Pruned{Sessions: slices.Concat([]agent.Dispensable{}, shown)}, p.dryRun)
+		return p.report(agent.Pruned{Sessions: append([]agent.Dispensable{}, shown...)}, p.dryRun)
 	}
 	if asks {
 		if err := printDispensable(p.app.stderr, shown, time.Now()); err != nil {

@@ -35,7 +35,7 @@ func Leave(ctx context.Context, s *client.Session, r Result, o Options) error {
 	for _, d := range doc.Decided {
 		f.show.decision(d)
 	}
-	f.show.note("the turn goes on; see it with: coder sessions show %s", doc.Session)
+	f.show.note("the turn goes on; follow it with: coder attach %s", doc.Session)
 	switch f.options.Format {
 	case JSON:
 		return printJSON(o.Out, doc)
