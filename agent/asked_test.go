@@ -1,14 +1,17 @@
 package agent_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/agenttest"
 	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/permission"
 )
 
 // A user message is the only thing that a client adds to a transcript. What in it speaks for the agent must not count.
@@ -94,6 +97,57 @@ func TestAContinuationHasTheBudgetOfItsPrompt(t *testing.T) {
 		end := reason(agenttest.Finish(t, k.sub, ""))
 		if want := map[string]chat.FinishReason{"c1": chat.FinishClient, "c2": chat.FinishBudget}[id]; end.Reason != want {
 			t.Errorf("after the result of %s the turn ends with %+v, want %s", id, end, want)
+		}
+	}
+}
+
+// Prompts that wait are in memory, and each will ask the model: their number has a bound, and what is refused has no effect.
+func TestOnlySoManyPromptsWait(t *testing.T) {
+	model := agenttest.NewModel(agenttest.Call(use("c1", "hold", "")))
+	started := make(chan struct{})
+	hold := agent.NewTool("hold", permission.Reads, "Hold.", func(ctx context.Context, _ noteArgs) (agent.Result, error) {
+		close(started)
+		<-ctx.Done()
+		return agent.Result{}, context.Cause(ctx)
+	})
+	h := agenttest.Open(t, t.TempDir(), agenttest.Options(t, model, hold))
+	a := agenttest.Agent(t, h, "a")
+	agenttest.Ask(t, a, "q", "go")
+	<-started
+	for i := range 40 {
+		id := fmt.Sprint("w", i)
+		err := a.Prompt(t.Context(), agent.Prompt{ID: id, Messages: []chat.Message{
+			{ID: "u" + id, Role: chat.User, Parts: []chat.Part{chat.Text{Text: "wait"}}},
+		}})
+		if full, ok := errors.AsType[*agent.QueueError](err); ok != (i >= 32) || ok && full.Hint() == "" {
+			t.Fatalf("prompt %d that waits gives %v", i, err)
+		}
+	}
+	if err := a.Clear(t.Context()); err != nil { // nothing of it asks the model in the end
+		t.Fatal(err)
+	}
+}
+
+// A question about a session that is not there makes none, on disk or in memory.
+func TestAQuestionBeginsNoSession(t *testing.T) {
+	h := agenttest.Open(t, t.TempDir(), agenttest.Options(t, agenttest.NewModel()))
+	if messages, err := h.Messages(t.Context(), "nobody"); len(messages) > 0 || err != nil {
+		t.Errorf("a session that is not there has %v, %v", messages, err)
+	}
+	if n := h.Agents(); n != 0 {
+		t.Errorf("the question has made %d agents", n)
+	}
+	if _, err := h.Messages(t.Context(), "no/name"); err == nil {
+		t.Error("a bad name was taken")
+	}
+}
+
+// A client's tool must not be taken for one of ours, or of an MCP server.
+func TestAClientToolIsNotNamedLikeOurs(t *testing.T) {
+	h := agenttest.Open(t, t.TempDir(), agenttest.Options(t, agenttest.NewModel(), look()))
+	for _, name := range []string{"look", "Look", "LOOK", "mcp__files__read", "MCP__x"} {
+		if _, err := h.ClientTools(json.RawMessage(`[{"name":"` + name + `"}]`)); err == nil {
+			t.Errorf("a client's tool may be named %s", name)
 		}
 	}
 }
