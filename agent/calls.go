@@ -45,7 +45,7 @@ func (t *turn) reads(c chat.ToolCall) bool {
 // runGroup runs calls together: their starts are one commit, before any of them acts.
 func (t *turn) runGroup(ctx context.Context, calls []chat.ToolCall) error {
 	var starts []chat.Event
-	var run []chat.ToolCall
+	var run []granted
 	durability := store.Fast
 	bounds := t.bounds()
 	for _, c := range calls {
@@ -72,7 +72,7 @@ func (t *turn) runGroup(ctx context.Context, calls []chat.ToolCall) error {
 			durability = store.Safe
 		}
 		starts = append(starts, chat.ToolStarted{ToolCallID: c.ID, Summary: j.summary})
-		run = append(run, c)
+		run = append(run, granted{c, j.verdict.Reach})
 	}
 	if err := t.record(durability, starts...); err != nil {
 		return err
@@ -85,9 +85,16 @@ func (t *turn) runGroup(ctx context.Context, calls []chat.ToolCall) error {
 	return group.Wait()
 }
 
+// granted is a call with what it may reach.
+type granted struct {
+	chat.ToolCall
+	reach permission.Reach
+}
+
 // runCall runs one call and records its result, also when the turn was cancelled meanwhile.
-func (t *turn) runCall(ctx context.Context, c chat.ToolCall) error {
-	result, err := t.call(context.WithValue(ctx, callKey{}, c.ID), c)
+func (t *turn) runCall(ctx context.Context, c granted) error {
+	ctx = context.WithValue(context.WithValue(ctx, callKey{}, c.ID), reachKey{}, c.reach)
+	result, err := t.call(ctx, c.ToolCall)
 	if err != nil && errors.Is(context.Cause(ctx), ErrShutdown) {
 		return nil // ended by us: the next host finds the call started
 	}

@@ -1,10 +1,15 @@
 package agent
 
-import "context"
+import (
+	"context"
+
+	"github.com/coder-agent/coder/agent/permission"
+)
 
 type (
 	agentKey  struct{}
 	callKey   struct{}
+	reachKey  struct{}
 	callerKey struct{}
 )
 
@@ -19,6 +24,12 @@ func FromContext(ctx context.Context) *CoderAgent {
 func CallID(ctx context.Context) string {
 	id, _ := ctx.Value(callKey{}).(string)
 	return id
+}
+
+// Granted returns what the running call may reach beyond the sandbox, as it was judged. Outside a tool it is nothing.
+func Granted(ctx context.Context) permission.Reach {
+	reach, _ := ctx.Value(reachKey{}).(permission.Reach)
+	return reach
 }
 
 // A Caller is the connection on whose behalf a method is called.

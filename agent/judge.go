@@ -20,7 +20,7 @@ type judgement struct {
 
 // bounds are what a session's calls are judged by, as they are at the moment.
 type bounds struct {
-	mode    permission.Mode
+	policy  permission.Policy
 	workdir string
 	scratch string // the session's own folder: what results name there may be read without asking
 	private string // the data dir, which holds the token and all sessions: no tool has business there
@@ -28,9 +28,15 @@ type bounds struct {
 
 func (s *state) bounds() bounds {
 	return bounds{
-		mode: s.mode(), workdir: s.session.Workdir,
+		policy: s.policy(), workdir: s.session.Workdir,
 		scratch: s.agent.scratch(), private: s.agent.host.private,
 	}
+}
+
+// policy is the session's mode and the rules that hold for it.
+func (s *state) policy() permission.Policy {
+	opts := s.agent.host.opts
+	return permission.Policy{Mode: s.mode(), Rules: opts.Rules, Level: opts.Level}
 }
 
 // judge decides whether a call may run. Input that does not fit is denied: it cannot run anyway.
@@ -62,7 +68,7 @@ func judge(tool Tool, c chat.ToolCall, b bounds) judgement {
 			call.Guarded = append(call.Guarded, resolved)
 		}
 	}
-	return judgement{b.mode.Judge(call), clip(action.Summary)}
+	return judgement{b.policy.Judge(call), clip(action.Summary)}
 }
 
 // clip makes a summary one line of at most 200 runes.

@@ -29,6 +29,8 @@ type Options struct {
 	Workdir   string                               // for sessions that chose none; "" refuses their prompts
 	Provider  string                               // of Model, without secrets, such as its base URL; "" is none to tell apart
 	Environ   []string                             // for the commands of sessions whose client sent none
+	Rules     []permission.Rule                    // of the user, for all sessions
+	Level     int                                  // of the sandbox, 0 to 3: the policy relies on it
 	Sandbox   string                               // what bounds the commands, for the state document; "" means none
 	StepLimit int                                  // model responses in one turn; 0 means 100
 	MaxCost   float64                              // US dollars in one turn, for sessions that chose no limit; 0: none

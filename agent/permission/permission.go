@@ -31,6 +31,20 @@ type Call struct {
 	Guarded []string // paths the call would write that decide what runs later, such as .git/hooks; resolved
 	Private []string // paths the call names that belong to coder itself, such as its token; resolved
 	Command string   // with Runs: the exact command
+	Reach   Reach    // with Runs: what the model asks for beyond the sandbox
+}
+
+// A Reach is what a command may reach beyond the sandbox. The zero value is nothing.
+type Reach struct {
+	Network     bool // the network of the machine
+	Unsandboxed bool // everything that the user can
+}
+
+// A Policy is what a session's calls are judged by.
+type Policy struct {
+	Mode  Mode
+	Rules []Rule
+	Level int // of the sandbox that bounds commands: 0 is none, 3 the whole
 }
 
 // A Decision is what the policy wants done with a call.
@@ -47,6 +61,8 @@ const (
 type Verdict struct {
 	Decision Decision
 	Reason   string
+	Always   string // the rule that "always" would remember, as ParseRule reads it; "" when there is none to offer
+	Reach    Reach  // what the call may reach if it runs
 }
 
 // ParseMode checks the name of a mode.
@@ -82,13 +98,14 @@ func Names() []string {
 func (m Mode) Tighter(n Mode) bool { return modes[m].rank <= modes[n].rank }
 
 // Judge decides on a call. An unknown mode asks about everything.
-func (m Mode) Judge(c Call) Verdict {
+func (p Policy) Judge(c Call) Verdict {
+	m := p.Mode
 	if len(c.Private) > 0 {
-		return Verdict{Deny, fmt.Sprintf("%s belongs to coder itself", c.Private[0])}
+		return Verdict{Decision: Deny, Reason: fmt.Sprintf("%s belongs to coder itself", c.Private[0])}
 	}
 	row, ok := modes[m]
 	if !ok {
-		return Verdict{Ask, fmt.Sprintf("the session has the unknown mode %q", m)}
+		return Verdict{Decision: Ask, Reason: fmt.Sprintf("the session has the unknown mode %q", m)}
 	}
 	v := Verdict{Decision: row.verdict(c.Effect)}
 	if v.Decision != Allow {
@@ -99,9 +116,9 @@ func (m Mode) Judge(c Call) Verdict {
 	}
 	switch {
 	case len(c.Guarded) > 0:
-		return Verdict{Ask, fmt.Sprintf("%s decides what runs later", c.Guarded[0])}
+		return Verdict{Decision: Ask, Reason: fmt.Sprintf("%s decides what runs later", c.Guarded[0])}
 	case len(c.Outside) > 0:
-		return Verdict{Ask, fmt.Sprintf("%s is outside the workdir", c.Outside[0])}
+		return Verdict{Decision: Ask, Reason: fmt.Sprintf("%s is outside the workdir", c.Outside[0])}
 	}
 	return v
 }

@@ -37,7 +37,7 @@ func TestJudge(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			v := tt.mode.Judge(tt.call)
+			v := permission.Policy{Mode: tt.mode}.Judge(tt.call)
 			if v.Decision != tt.want || !strings.Contains(v.Reason, tt.reason) || (v.Reason == "") != (tt.want == permission.Allow) {
 				t.Errorf("%s.Judge(%+v) = %+v; want %s with a reason that has %q", tt.mode, tt.call, v, tt.want, tt.reason)
 			}
