@@ -91,6 +91,7 @@ func (s *state) settleCall(event chat.Event, callID, by string) error {
 	if s.closing {
 		return ErrShutdown
 	}
+	event = s.agent.host.redacted([]chat.Event{event})[0]
 	next := s.script.Fork()
 	next.Apply(event)
 	last, _ := next.Last()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/coder-agent/coder/agent/permission"
+	"github.com/coder-agent/coder/agent/secret"
 )
 
 // Errors of the commands. ErrShutdown is also the cause with which a closing host ends the work of its turns.
@@ -29,6 +30,7 @@ type Options struct {
 	Workdir   string                               // for sessions that chose none; "" refuses their prompts
 	Provider  string                               // of Model, without secrets, such as its base URL; "" is none to tell apart
 	Environ   []string                             // for the commands of sessions whose client sent none
+	Secrets   *secret.Set                          // values that are neither recorded nor shown; nil knows none
 	Rules     []permission.Rule                    // of the user, for all sessions
 	Level     int                                  // of the sandbox, 0 to 3: the policy relies on it
 	Sandbox   string                               // what bounds the commands, for the state document; "" means none

@@ -195,6 +195,7 @@ func (s *state) record(t *turn, d store.Durability, events ...chat.Event) error 
 	if len(events) == 0 {
 		return nil
 	}
+	events = s.agent.host.redacted(events)
 	bodies, err := encode(events)
 	if err != nil {
 		return err

@@ -226,6 +226,7 @@ func (s *state) unfinished(c chat.ToolCall, reason chat.FinishReason) string {
 
 // finish commits the last events together with the message's row, and goes on with what waits.
 func (s *state) finish(t *turn, events []chat.Event) error {
+	events = s.agent.host.redacted(events)
 	bodies, err := encode(events)
 	if err != nil {
 		return err

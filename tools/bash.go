@@ -76,7 +76,9 @@ func bash(ctx context.Context, s session, a bashArgs) (agent.Result, error) {
 	}
 	limit := time.Duration(seconds(a.TimeoutS)) * time.Second
 	shown := newLive(ctx, s, &out)
-	done, err := sandbox.Run(ctx, sandbox.Command{Argv: argv, Dir: dir, Env: commandEnv(environ), Stdout: shown, Timeout: limit})
+	clean := s.Redacting(shown) // also what is kept in a file holds no secret
+	done, err := sandbox.Run(ctx, sandbox.Command{Argv: argv, Dir: dir, Env: commandEnv(environ), Stdout: clean, Timeout: limit})
+	err = errors.Join(err, clean.Flush())
 	shown.close()
 	if err != nil {
 		out.Discard()

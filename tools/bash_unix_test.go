@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/coder-agent/coder/agent/secret"
 )
 
 func TestBash(t *testing.T) {
@@ -137,6 +139,28 @@ func TestBashDoesNotWaitForWhatItLeavesBehind(t *testing.T) {
 	contains(t, res.Text, "started\n(still running, its output no longer read: ")
 	for _, p := range res.Details.(bashDetails).Running {
 		kill(t, p.PID)
+	}
+}
+
+// What the file keeps of a long output is what the model may ask for next.
+func TestNoSecretIsKeptOfAnOutput(t *testing.T) {
+	const value = "mst-4f9a1c07e2b85d36"
+	s := newSession(t)
+	s.secrets = &secret.Set{}
+	s.secrets.Add("MY_SERVICE_TOKEN", value)
+	res, err := do(t, s, bash, `{"command":"seq 20000; printf mst-4f9a1; sleep 0.05; echo c07e2b85d36; seq 20000; echo mst-4f9a1c07e2b85d36"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := os.ReadFile(res.Details.(bashDetails).Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(kept), "[redacted: MY_SERVICE_TOKEN]"); n != 2 || strings.Contains(string(kept), value) {
+		t.Errorf("%d values were taken out of the file", n)
+	}
+	if !strings.HasSuffix(res.Text, "20000\n[redacted: MY_SERVICE_TOKEN]") {
+		t.Errorf("the end is %q", res.Text[len(res.Text)-100:])
 	}
 }
 

@@ -7,12 +7,14 @@ package tools
 
 import (
 	"context"
+	"io"
 	"slices"
 
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/permission"
+	"github.com/coder-agent/coder/agent/secret"
 )
 
 // All returns the built-in tools, always in the same order: what is sent to the model must not change between two
@@ -30,6 +32,7 @@ type session interface {
 	Seen(ctx context.Context, path string) (hash string, ok bool, err error)
 	ScratchDir(ctx context.Context) (string, error)
 	Progress(ctx context.Context, text string) error
+	Redacting(to io.Writer) *secret.Writer
 }
 
 // tool is agent.NewTool for a function that is handed its session, with a schema that says no more than models need.

@@ -3,6 +3,7 @@ package tools
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/permission"
+	"github.com/coder-agent/coder/agent/secret"
 )
 
 // fakeSession is a session on a temporary folder. It remembers what results say was seen, as an agent does.
@@ -18,6 +20,7 @@ type fakeSession struct {
 	dir, scratch string
 	environ      []string
 	seen         map[string]string
+	secrets      *secret.Set
 }
 
 func newSession(t testing.TB) *fakeSession {
@@ -36,6 +39,8 @@ func (s *fakeSession) Workdir(context.Context) (string, error)    { return s.dir
 func (s *fakeSession) Environ(context.Context) ([]string, error)  { return s.environ, nil }
 func (s *fakeSession) ScratchDir(context.Context) (string, error) { return s.scratch, nil }
 func (s *fakeSession) Progress(context.Context, string) error     { return nil }
+
+func (s *fakeSession) Redacting(to io.Writer) *secret.Writer { return s.secrets.Writer(to) }
 
 func (s *fakeSession) Seen(_ context.Context, path string) (string, bool, error) {
 	hash, ok := s.seen[path]
