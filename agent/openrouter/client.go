@@ -70,6 +70,9 @@ func New(opts Options) (*Client, error) {
 	if (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
 		return nil, fmt.Errorf("openrouter: base URL %q is no http or https URL", base.Redacted())
 	}
+	if base.Scheme == "http" && !local(base.Hostname()) {
+		return nil, fmt.Errorf("openrouter: base URL %q would send prompts and key unencrypted", base.Redacted())
+	}
 	if opts.IdleTimeout == 0 {
 		opts.IdleTimeout = 180 * time.Second
 	}

@@ -51,7 +51,7 @@ func TestBaseURLs(t *testing.T) {
 			t.Errorf("New(%q): error %v, OpenRouter %v, want %v", base, err, c != nil && c.openrouter, openrouter)
 		}
 	}
-	for _, base := range []string{"localhost:11434", "ftp://x", "https://", "://", "http://user:secret@"} {
+	for _, base := range []string{"localhost:11434", "ftp://x", "https://", "://", "http://user:secret@", "http://user:secret@models.example.com/v1"} {
 		if _, err := New(Options{BaseURL: base}); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("New(%q): error %v", base, err)
 		}

@@ -132,8 +132,10 @@ func (e *Error) TooLong() bool {
 }
 
 // local reports whether the server is on this machine.
-func (e *Error) local() bool {
-	name := (&url.URL{Host: e.host}).Hostname()
+func (e *Error) local() bool { return local((&url.URL{Host: e.host}).Hostname()) }
+
+// local reports whether the name is this machine's own.
+func local(name string) bool {
 	ip, err := netip.ParseAddr(name)
 	return name == "localhost" || err == nil && ip.IsLoopback()
 }
@@ -165,7 +167,7 @@ func (e *Error) statusHint() string {
 	switch e.Status {
 	case http.StatusUnauthorized:
 		if e.openrouter {
-			return "create a key at https://openrouter.ai/keys, then: export OPENROUTER_API_KEY=sk-or-..."
+			return "log in anew with: coder login; or create a key at https://openrouter.ai/keys, then: export OPENROUTER_API_KEY=sk-or-..."
 		}
 		return "set the key that " + e.host + " wants in OPENROUTER_API_KEY"
 	case http.StatusPaymentRequired:

@@ -23,7 +23,8 @@ type Server struct {
 	reply    func(*Request) Response
 	requests []*Request
 	models   []Model
-	calls    int // tool calls that were given ids
+	calls    int               // tool calls that were given ids
+	codes    map[string]string // of logins, with their challenge; nil: there are none
 
 	conns    int
 	http     *http.Server
@@ -192,10 +193,13 @@ func (s *Server) Close() error {
 	return err
 }
 
-// ServeHTTP answers POST …/chat/completions, and GET …/models if there is a list.
+// ServeHTTP answers POST …/chat/completions, GET …/models if there is a list, and what is about keys if it issues one.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/models") && s.lists() {
 		s.serveModels(w)
+		return
+	}
+	if s.serveKeys(w, r) {
 		return
 	}
 	if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/chat/completions") {
