@@ -118,6 +118,9 @@ func (h *Host) wakeDue() (sleep time.Duration, err error) {
 	for _, name := range sessions {
 		a, err := h.Agent(h.ctx, name)
 		if err == nil {
+			err = a.lookAround(h.ctx)
+		}
+		if err == nil {
 			err = a.do(h.ctx, (*state).fireDue)
 		}
 		errs = append(errs, err)

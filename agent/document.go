@@ -21,6 +21,7 @@ type Document struct {
 	Queued   int             `json:"queued"`             // prompts that wait
 	Provider string          `json:"provider,omitempty"` // when interrupted: whose host goes on with it
 	Project  Project         `json:"project"`
+	Trust    FolderTrust     `json:"trust"`
 	Todo     []chat.Todo     `json:"todo"`
 	Usage    chat.Usage      `json:"usage"`   // of the whole session
 	Context  ContextUse      `json:"context"` // of the model's window
@@ -75,7 +76,7 @@ func (s *state) document() []byte {
 	data, err := json.Marshal(Document{
 		Title: s.session.Title, Workdir: s.session.Workdir, Model: s.session.Model,
 		Mode: s.mode(), Sandbox: s.agent.host.opts.Sandbox, Status: status,
-		Queued: len(s.queue), Provider: provider, Project: s.project(), Todo: append([]chat.Todo{}, s.todo...), Usage: usage,
+		Queued: len(s.queue), Provider: provider, Project: s.project(), Trust: s.trust(), Todo: append([]chat.Todo{}, s.todo...), Usage: usage,
 		Context: ContextUse{Tokens: s.context, Window: s.window}, Pending: small(s.pending()), Clients: s.clients(), ClientCalls: s.clientCalls(),
 		ParentSession: s.session.ForkedFrom, ForkedAt: s.session.ForkedAt,
 	})

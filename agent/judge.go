@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/coder-agent/coder/agent/chat"
@@ -33,10 +34,11 @@ func (s *state) bounds() bounds {
 	}
 }
 
-// policy is the session's mode and the rules that hold for it.
+// policy is the session's mode and the rules that hold for it: the user's, and of its folder's those that may.
 func (s *state) policy() permission.Policy {
 	opts := s.agent.host.opts
-	return permission.Policy{Mode: s.mode(), Rules: opts.Rules, Level: opts.Level}
+	rules := slices.Concat(opts.Rules, s.folder.Rules())
+	return permission.Policy{Mode: s.mode(), Rules: rules, Level: opts.Level}
 }
 
 // judge decides whether a call may run. Input that does not fit is denied: it cannot run anyway.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/coder-agent/coder/agent/permission"
 	"github.com/coder-agent/coder/agent/secret"
+	"github.com/coder-agent/coder/agent/trust"
 )
 
 // Errors of the commands. ErrShutdown is also the cause with which a closing host ends the work of its turns.
@@ -32,6 +33,7 @@ type Options struct {
 	Environ   []string                             // for the commands of sessions whose client sent none
 	Secrets   *secret.Set                          // values that are neither recorded nor shown; nil knows none
 	Rules     []permission.Rule                    // of the user, for all sessions
+	Trust     trust.Store                          // what the user has said of folders; the zero value trusts none
 	Level     int                                  // of the sandbox, 0 to 3: the policy relies on it
 	Sandbox   string                               // what bounds the commands, for the state document; "" means none
 	StepLimit int                                  // model responses in one turn; 0 means 100

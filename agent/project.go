@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"unicode"
 
 	"github.com/coder-agent/coder/agent/chat"
 	"github.com/coder-agent/coder/agent/store"
+	"github.com/coder-agent/coder/agent/trust"
 )
 
 // A Project says what a session works on: the default of tools that want to know it. Fields that nobody knows are empty.
@@ -58,7 +60,7 @@ func or(a, b string) string {
 
 // ProjectContext returns what the session works on: what clients have set, and for the rest what git's files say.
 func (a *CoderAgent) ProjectContext(ctx context.Context) (p Project, err error) {
-	err = a.lookAtGit(ctx)
+	err = a.lookAround(ctx)
 	if err != nil {
 		return p, err
 	}
@@ -80,21 +82,30 @@ func (s *state) setProject() (p Project) {
 	return p
 }
 
-// lookAtGit reads git's files anew. It waits for the disk, so it runs on the caller's goroutine.
-func (a *CoderAgent) lookAtGit(ctx context.Context) error {
+// lookAround reads git's files and what the workdir brings anew. It waits for the disk, so it runs on the caller's goroutine.
+func (a *CoderAgent) lookAround(ctx context.Context) error {
 	var dir string
 	err := a.do(ctx, func(s *state) error { dir = s.session.Workdir; return nil })
 	if err != nil || dir == "" {
 		return err
 	}
-	git := readGit(dir)
+	git, folder := a.host.lookAt(dir)
 	return a.do(ctx, func(s *state) error {
-		if s.session.Workdir == dir && s.git != git {
-			s.git = git
-			s.refresh("")
+		if s.session.Workdir != dir || s.git == git && reflect.DeepEqual(s.folder, folder) {
+			return nil
 		}
+		s.git, s.folder = git, folder
+		s.refresh("")
 		return nil
 	})
+}
+
+// lookAt reads what the files of a workdir say.
+func (h *Host) lookAt(dir string) (Project, trust.Folder) {
+	if dir == "" {
+		return Project{}, trust.Folder{State: trust.Nothing}
+	}
+	return readGit(dir), h.opts.Trust.Look(dir)
 }
 
 // A ProjectAnswer is what the methods of the project context answer. The agents before this one had the same shape.
@@ -113,7 +124,7 @@ func (a *CoderAgent) getProjectContext(ctx context.Context) (any, error) {
 
 // setProjectContext takes the fields that the caller gives and leaves the others. An empty one is git's to say again.
 func (a *CoderAgent) setProjectContext(ctx context.Context, given map[string]*string) (any, error) {
-	if err := a.lookAtGit(ctx); err != nil {
+	if err := a.lookAround(ctx); err != nil {
 		return nil, err
 	}
 	var answer ProjectAnswer

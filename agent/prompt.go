@@ -35,6 +35,9 @@ func (a *CoderAgent) Prompt(ctx context.Context, p Prompt) error {
 // Submit is Prompt for those who must know whether the request came for the first time: for one that was seen before it
 // returns its turn, which has a Reason when it is over.
 func (a *CoderAgent) Submit(ctx context.Context, p Prompt) (before *Turn, err error) {
+	if err := a.lookAround(ctx); err != nil {
+		return nil, err
+	}
 	err = a.do(ctx, func(s *state) (err error) {
 		before, err = s.prompt(p)
 		return err
@@ -211,8 +214,10 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool, also
 	}
 	row.Status, row.Prompt, row.Tools = store.TurnOpen, nil, ""
 	events := []chat.Event{chat.TurnStarted{MessageID: newID("msg")}}
-	if note, ok := s.tellProject(next); ok {
-		events = append(events, note)
+	for _, tell := range []func(*chat.Transcript) (chat.Noted, bool){s.tellProject, s.tellInstructions} {
+		if note, ok := tell(next); ok {
+			events = append(events, note)
+		}
 	}
 	bodies, err := encode(events)
 	if err != nil {

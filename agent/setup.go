@@ -12,6 +12,7 @@ import (
 
 	"github.com/coder-agent/coder/agent/permission"
 	"github.com/coder-agent/coder/agent/store"
+	"github.com/coder-agent/coder/agent/trust"
 )
 
 // Setup is the argument of the method "setup": what a client wants of a session before it prompts. Empty fields leave
@@ -107,7 +108,7 @@ func (a *CoderAgent) setup(ctx context.Context, want Setup) (any, error) {
 		err = a.host.refreshBelow(ctx, a.key)
 	}
 	if err == nil {
-		err = a.lookAtGit(ctx)
+		err = a.lookAround(ctx)
 	}
 	return result, err
 }
@@ -139,7 +140,7 @@ func (s *state) settleRow(ctx context.Context, row store.Session, environ []stri
 		s.window = 0
 	}
 	if moved {
-		s.system, s.git = nil, Project{}
+		s.system, s.git, s.folder = nil, Project{}, trust.Folder{State: trust.Nothing}
 	}
 	s.refresh("")
 	return nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/coder-agent/coder/agent/chat"
 	"github.com/coder-agent/coder/agent/store"
+	"github.com/coder-agent/coder/agent/trust"
 )
 
 // A state is a session in memory. Only the agent's own goroutine touches it.
@@ -27,6 +28,7 @@ type state struct {
 	tools   []chat.ToolSpec // that clients run, as the last request declared them
 	system  *store.System   // as it is on disk; nil before the first request
 	git     Project         // what git's files say of the workdir
+	folder  trust.Folder    // what the workdir brings, and how far it is trusted
 	todo    []chat.Todo
 	context int           // tokens of the last request and its answer
 	window  int           // tokens that the model takes, once somebody has asked; 0 when not known
@@ -62,11 +64,12 @@ func (a *CoderAgent) load(ctx context.Context) (*state, error) {
 		if s.session, err = a.inherit(ctx, s.session); err != nil {
 			return nil, err
 		}
-		s.script, s.git = chat.NewTranscript(nil), readGit(s.session.Workdir)
+		s.script = chat.NewTranscript(nil)
+		s.git, s.folder = a.host.lookAt(s.session.Workdir)
 		s.docs.add(s.document())
 		return s, nil
 	}
-	s.git = readGit(s.session.Workdir)
+	s.git, s.folder = a.host.lookAt(s.session.Workdir)
 	if system, ok, err := db.System(ctx, a.key); err != nil {
 		return nil, err
 	} else if ok {

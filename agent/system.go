@@ -5,21 +5,23 @@ import (
 	"fmt"
 
 	"github.com/coder-agent/coder/agent/store"
+	"github.com/coder-agent/coder/agent/trust"
 )
 
 // system returns the session's system prompt. It is made here and not on the agent's goroutine: it may read files.
 func (t *turn) system() (p store.System, err error) {
-	if err := t.agent.lookAtGit(context.WithoutCancel(t.ctx)); err != nil {
+	if err := t.agent.lookAround(context.WithoutCancel(t.ctx)); err != nil {
 		return p, err
 	}
 	var workdir string
 	var project Project
+	var folder trust.Folder
 	known := false
 	err = t.agent.do(context.WithoutCancel(t.ctx), func(s *state) error {
-		if workdir, project, known = s.session.Workdir, s.project(), s.system != nil; known {
+		if workdir, project, folder, known = s.session.Workdir, s.project(), s.folder, s.system != nil; known {
 			p = *s.system
 		}
-		return nil
+		return folder.Broken()
 	})
 	if err != nil || known {
 		return p, err
@@ -29,6 +31,9 @@ func (t *turn) system() (p store.System, err error) {
 		if p.Text, err = t.agent.host.opts.System(workdir); err != nil {
 			return p, err
 		}
+	}
+	if part, ok := folder.Instructions(); ok {
+		p.Text += "\n" + quotedInstructions(part) + "\n"
 	}
 	if project != (Project{}) {
 		p.Text += "\nThe project context of this session. " + quotedProject(project) + "\n"

@@ -65,8 +65,15 @@ func (s *state) launch(t *turn) {
 // round works until nothing is owed and settles the turn. It reports whether the turn has ended: a prompt that steers
 // the turn at its very end makes it go on.
 func (t *turn) round() (ended bool) {
+	ctx := context.WithoutCancel(t.ctx)
+	if err := t.agent.lookAround(ctx); err != nil { // rules may have changed while it was parked
+		return true
+	}
 	reason, err := t.guarded(t.ctx)
-	err = errors.Join(err, t.agent.do(context.WithoutCancel(t.ctx), func(s *state) error {
+	if blind := t.agent.lookAround(ctx); blind != nil { // for the note with which the next turn may begin
+		err = errors.Join(err, blind)
+	}
+	err = errors.Join(err, t.agent.do(ctx, func(s *state) error {
 		ended = s.settle(t, reason, err)
 		return nil
 	}))

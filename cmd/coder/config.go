@@ -44,6 +44,8 @@ type config struct {
 	Keep     agent.Retention // what of unused sessions is kept; zero: all
 	Key      string          // of the provider; from the environment only
 
+	Rules []permission.Rule // of the user; from the config file only
+
 	origins map[string]origin // by setting
 }
 
@@ -266,8 +268,8 @@ func isUsage(err error) bool {
 // resolve resolves the settings as far as they are right: what is wrong keeps its default, but for a wrong data dir, which
 // is "" and the last of what is wrong.
 func (a *app) resolve(cmd *cobra.Command) (config, []error) {
-	file, wrong := readConfigFile(configFile())
-	c := config{Key: strings.TrimSpace(a.getenv(keyVar)), origins: make(map[string]origin, len(settings))}
+	file, rules, wrong := readConfigFile(configFile())
+	c := config{Key: strings.TrimSpace(a.getenv(keyVar)), Rules: rules, origins: make(map[string]origin, len(settings))}
 	var dataDir error
 	for _, s := range settings {
 		from := a.lookup(cmd, s, file)

@@ -11,30 +11,37 @@ import (
 	"strings"
 
 	"github.com/tailscale/hujson"
+
+	"github.com/coder-agent/coder/agent/permission"
 )
 
-// readConfigFile reads the user's config file, JSON with comments, into the text of each setting, and says what in it is
-// wrong. No file is an empty one.
-func readConfigFile(path string) (values map[string]origin, wrong []error) {
+// readConfigFile reads the user's config file, JSON with comments, into the text of each setting and the rules, and says what
+// in it is wrong. No file is an empty one.
+func readConfigFile(path string) (values map[string]origin, rules []permission.Rule, wrong []error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, []error{fmt.Errorf("config: %w", err)}
+		return nil, nil, []error{fmt.Errorf("config: %w", err)}
 	}
 	root, err := hujson.Parse(data)
 	if err != nil {
-		return nil, []error{syntaxError(path, err)}
+		return nil, nil, []error{syntaxError(path, err)}
 	}
 	object, ok := root.Value.(*hujson.Object)
 	if !ok {
-		return nil, []error{&hintedError{fmt.Errorf("config: %s: it must hold one JSON object", path), `such as: {"model": "` + defaultModel + `"}`}}
+		return nil, nil, []error{&hintedError{fmt.Errorf("config: %s: it must hold one JSON object", path), `such as: {"model": "` + defaultModel + `"}`}}
 	}
 	values = make(map[string]origin, len(object.Members))
 	for _, m := range object.Members {
-		at := fmt.Sprintf("%s:%d", path, 1+bytes.Count(data[:m.Name.StartOffset], []byte("\n")))
+		at := place(path, data, m.Name.StartOffset)
 		name := m.Name.Value.(hujson.Literal).String()
+		if name == rulesSetting {
+			read, bad := fileRules(path, data, m.Value)
+			rules, wrong = append(rules, read...), append(wrong, bad...)
+			continue
+		}
 		text, err := fileSetting(name, m.Value.Value)
 		if err != nil {
 			wrong = append(wrong, fmt.Errorf("config: %s: %w", at, err))
@@ -42,7 +49,41 @@ func readConfigFile(path string) (values map[string]origin, wrong []error) {
 		}
 		values[name] = origin{text, at}
 	}
-	return values, wrong
+	return values, rules, wrong
+}
+
+// rulesSetting is the one member of the file that no flag or variable has.
+const rulesSetting = "rules"
+
+// fileRules reads the user's rules: a list of strings, each with its place.
+func fileRules(path string, data []byte, v hujson.Value) (rules []permission.Rule, wrong []error) {
+	list, ok := v.Value.(*hujson.Array)
+	if !ok {
+		return nil, []error{&hintedError{
+			fmt.Errorf("config: %s: %s: it must be a list of strings", place(path, data, v.StartOffset), rulesSetting),
+			`such as: {"rules": ["allow bash(go test **)"]}`,
+		}}
+	}
+	for _, element := range list.Elements {
+		at := place(path, data, element.StartOffset)
+		literal, ok := element.Value.(hujson.Literal)
+		if !ok || literal.Kind() != '"' {
+			wrong = append(wrong, fmt.Errorf("config: %s: %s: a rule must be a string", at, rulesSetting))
+			continue
+		}
+		rule, err := permission.ParseRule(literal.String(), at)
+		if err != nil {
+			wrong = append(wrong, fmt.Errorf("config: %w", err))
+			continue
+		}
+		rules = append(rules, rule)
+	}
+	return rules, wrong
+}
+
+// place names a line of a file, as editors take it.
+func place(path string, data []byte, offset int) string {
+	return fmt.Sprintf("%s:%d", path, 1+bytes.Count(data[:offset], []byte("\n")))
 }
 
 // syntaxError says where the JSON is wrong, as editors take it.
@@ -109,5 +150,6 @@ func settingNames() string {
 	for _, s := range settings {
 		names = append(names, s.name)
 	}
+	names = append(names, rulesSetting)
 	return strings.Join(names, ", ")
 }

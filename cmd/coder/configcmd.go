@@ -7,6 +7,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+
+	"github.com/coder-agent/coder/cmd/internal/headless"
 )
 
 func newConfig(a *app) *cobra.Command {
@@ -57,6 +59,9 @@ func printConfig(out io.Writer, c config) error {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\n", s.name, from.Text, from.From)
 	}
+	for _, r := range c.Rules {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", rulesSetting, headless.Visible(r.String()), r.From)
+	}
 	key := keyShown(c)
 	fmt.Fprintf(w, "key\t%s\t%s\n", key.Text, key.From)
 	fmt.Fprintf(w, "\nconfig file: %s\n", configFile())
@@ -79,6 +84,9 @@ func printConfigJSON(out io.Writer, c config) error {
 	for _, s := range settings {
 		from := c.origins[s.name]
 		doc.Settings = append(doc.Settings, settingJSON{s.name, from.Text, from.From})
+	}
+	for _, r := range c.Rules {
+		doc.Settings = append(doc.Settings, settingJSON{rulesSetting, r.String(), r.From})
 	}
 	key := keyShown(c)
 	doc.Settings = append(doc.Settings, settingJSON{"key", key.Text, key.From})

@@ -113,6 +113,8 @@ func (c *connector) difference(h hostFile) string {
 		return "its schedules held back, for one command"
 	case h.Version != version():
 		return fmt.Sprintf("version %s, this is %s", h.Version, version())
+	case h.RulesHash != rulesHash(c.config.Rules):
+		return "other rules than your config file has now"
 	}
 	return ""
 }

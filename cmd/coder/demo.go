@@ -134,9 +134,10 @@ The scratch project, with a failing test, is %s
 // follow is coder run in the scratch project, with a data dir and a host of its own.
 func (d *demoCommand) follow(ctx context.Context, folder, dataDir, url string) error {
 	const prompt = "The test fails. Find the reason and fix it."
+	_, rules, _ := readConfigFile(configFile()) // what is wrong in it the host says
 	r := &runCommand{app: d.app, folder: folder, session: "demo", config: config{
 		Model: "scripted/demo", Mode: permission.ModeAuto, DataDir: dataDir, Addr: "127.0.0.1:0", BaseURL: url,
-		Host: hostAuto, origins: map[string]origin{"model": {From: "demo"}},
+		Host: hostAuto, Rules: rules, origins: map[string]origin{"model": {From: "demo"}},
 	}}
 	session, about, err := r.open(ctx, &connector{app: d.app, config: r.config})
 	if err != nil {

@@ -47,6 +47,7 @@ func (s *serveCommand) open(ctx context.Context, log *slog.Logger) (*host, error
 	h.file = hostFile{
 		Addr: h.listener.Addr().String(), Token: token, PID: os.Getpid(), Version: version(), Started: time.Now().UTC(),
 		BaseURL: s.config.BaseURL, Model: s.config.Model, Mode: string(s.config.Mode), Detached: s.detached, Hold: s.hold,
+		RulesHash: rulesHash(s.config.Rules),
 	}
 	h.file.sign(s.config.Key)
 	h.server = server.New(server.Options{

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/coder-agent/coder/agent/permission"
 )
 
 // A hostFile is run/host.json under the data dir: how to find and enter the host that runs there. Editor plugins read
@@ -28,6 +30,8 @@ type hostFile struct {
 	Mode     string    `json:"mode"`
 	Detached bool      `json:"detached"`       // started by a command, which may replace it
 	Hold     bool      `json:"hold,omitempty"` // it leaves schedules to the next host
+
+	RulesHash string `json:"rulesHash"` // of the rules in the config file when it started
 }
 
 func runDir(dataDir string) string       { return filepath.Join(dataDir, "run") }
@@ -37,6 +41,15 @@ func hostFilePath(dataDir string) string { return filepath.Join(runDir(dataDir),
 func keyHash(salt, key, baseURL string) string {
 	sum := sha256.Sum256([]byte(salt + "\x00" + key + "\x00" + baseURL))
 	return hex.EncodeToString(sum[:])
+}
+
+// rulesHash tells whether two sets of rules are the same.
+func rulesHash(rules []permission.Rule) string {
+	h := sha256.New()
+	for _, r := range rules {
+		fmt.Fprintln(h, r)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // sign fills in the salted hash.

@@ -222,27 +222,35 @@ func atTerminal(in io.Reader) bool {
 	return ok
 }
 
-// ask asks the user a question; only y and yes are a yes. A read that waits for a person cannot be cancelled, so it is
-// left behind when ctx is done.
+// ask asks the user a question; only y and yes are a yes.
 func ask(ctx context.Context, a *app, question string) (bool, error) {
+	text, _, err := a.answer(ctx, question)
+	return text == "y" || text == "yes", err
+}
+
+// answer asks the user a question and returns the line that they type, in lower case. It is not given when there is no line
+// any more. A read that waits for a person cannot be cancelled, so it is left behind when ctx is done.
+func (a *app) answer(ctx context.Context, question string) (text string, given bool, err error) {
 	fmt.Fprint(a.stderr, question)
-	type answer struct {
+	if a.lines == nil {
+		a.lines = bufio.NewReader(a.stdin)
+	}
+	type line struct {
 		text string
 		err  error
 	}
-	answered := make(chan answer, 1)
+	answered := make(chan line, 1)
 	go func() {
-		text, err := bufio.NewReader(a.stdin).ReadString('\n')
-		answered <- answer{text, err}
+		text, err := a.lines.ReadString('\n')
+		answered <- line{text, err}
 	}()
 	select {
 	case got := <-answered:
 		if got.err != nil && !errors.Is(got.err, io.EOF) {
-			return false, fmt.Errorf("reading your answer: %w", got.err)
+			return "", false, fmt.Errorf("reading your answer: %w", got.err)
 		}
-		text := strings.ToLower(strings.TrimSpace(got.text))
-		return text == "y" || text == "yes", nil
+		return strings.ToLower(strings.TrimSpace(got.text)), got.err == nil || got.text != "", nil
 	case <-ctx.Done():
-		return false, context.Cause(ctx)
+		return "", false, context.Cause(ctx)
 	}
 }

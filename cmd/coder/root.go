@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -12,6 +13,7 @@ type app struct {
 	args  []string
 	once  sync.Once
 	taken chan struct{} // closed when the command sees to signals itself
+	lines *bufio.Reader // of stdin, once somebody was asked: it may hold the answer to the next question
 }
 
 func newRoot(a *app) *cobra.Command {
@@ -34,7 +36,7 @@ can be joined from any number of front-ends.`,
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	for _, command := range []*cobra.Command{
-		newRun(a), newAttach(a), newServe(a), newDemo(a), newApprove(a), newDeny(a), newSessions(a), newSchedule(a),
+		newRun(a), newAttach(a), newServe(a), newDemo(a), newApprove(a), newDeny(a), newSessions(a), newSchedule(a), newTrust(a),
 		newStatus(a), newStop(a), newConfig(a), newVersion(a),
 	} {
 		root.AddCommand(command)

@@ -39,6 +39,7 @@ type runCommand struct {
 	detach  bool
 	output  string
 	verbose bool
+	trust   bool // what the folder brings
 }
 
 func newRun(a *app) *cobra.Command {
@@ -49,6 +50,8 @@ func newRun(a *app) *cobra.Command {
 		Long: `run gives an agent one prompt and follows its turn to the end. The answer goes to stdout, everything else to stderr.
 With -, or with no prompt, stdin is the prompt; what is piped in besides a prompt becomes its context. The session lives
 on: go on with -c, in the same folder, or with --session NAME.
+
+What the folder itself brings, such as AGENTS.md, is used once you trust it: see coder trust --help.
 
 A turn needs its terminal: 30 seconds after that has closed the host cancels it, and Ctrl-C does so at once. With --detach
 it needs nobody.
@@ -77,6 +80,7 @@ Exit codes: 0 done, 1 error, 2 usage, 3 step limit, 4 waits for a decision, 5 st
 	f.BoolVar(&r.detach, "detach", false, "return once the prompt is recorded; the turn goes on")
 	addOutput(cmd, &r.output)
 	f.BoolVar(&r.verbose, "verbose", false, "show what the model thinks aloud and the beginning of tool results")
+	f.BoolVar(&r.trust, "trust", false, "trust what the folder brings, such as AGENTS.md, without asking; for scripts")
 	return cmd
 }
 
@@ -99,6 +103,9 @@ func (r *runCommand) run(ctx context.Context, args []string) error {
 		return err
 	}
 	if r.folder, err = workdir(r.folder); err != nil {
+		return err
+	}
+	if err := r.app.meet(ctx, r.config.trusted(), r.folder, r.trust); err != nil {
 		return err
 	}
 	conn := &connector{app: r.app, config: r.config}

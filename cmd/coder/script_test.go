@@ -113,10 +113,11 @@ type modelKey struct{}
 //	model used               fails if an answer was not asked for
 //	model extended [FROM]    fails unless each request (after the FROMth, from 0) repeats the one before, byte for byte, and adds to it
 //	model unheard WORD       fails if a request held the word
+//	model told WORD          fails unless the last request held the word
 //	model window TOKENS      says in the list of models how much the default model takes
 func modelCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: model FILE | hold CHUNK FILE | add FILE | reached | release | used | extended | unheard | window")
+		ts.Fatalf("usage: model FILE | hold CHUNK FILE | add FILE | reached | release | used | extended | unheard | told | window")
 	}
 	m := ts.Value(modelKey{}).(*scripted)
 	switch args[0] {
@@ -145,6 +146,11 @@ func modelCmd(ts *testscript.TestScript, neg bool, args []string) {
 			if bytes.Contains(r.Body, []byte(args[1])) {
 				ts.Fatalf("the model was told %q: %s", args[1], r.Body)
 			}
+		}
+	case "told":
+		requests := m.server.Requests()
+		if last := requests[len(requests)-1].Body; !bytes.Contains(last, []byte(args[1])) {
+			ts.Fatalf("the model was not told %q: %s", args[1], last)
 		}
 	case "window":
 		tokens, err := strconv.Atoi(args[1])

@@ -19,8 +19,8 @@ func agentOptions(c config, environ []string) (agent.Options, error) {
 	}
 	return agent.Options{
 		Model: model, Provider: provider(c.BaseURL), ModelID: c.Model, Tools: tools.All(), Mode: c.Mode, StepLimit: c.MaxSteps, MaxCost: c.MaxCost,
-		Retention: c.Keep,
-		System:    systemPrompt(environ), Environ: commandEnviron(environ, c.PassEnv),
+		Retention: c.Keep, Rules: c.Rules, Trust: c.trusted(),
+		System: systemPrompt(environ), Environ: commandEnviron(environ, c.PassEnv),
 	}, nil
 }
 

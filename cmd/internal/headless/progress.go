@@ -67,8 +67,11 @@ func (p *progress) event(e chat.Event, calls map[string]*call, withText bool) {
 	case chat.Compacted:
 		p.compacted(e)
 	case chat.Noted:
-		if e.Kind == chat.CircleNote {
+		switch e.Kind {
+		case chat.CircleNote:
 			p.note("told the agent: %s", Line(e.Text, errorWidth))
+		case "instructions":
+			p.note("told the agent what the folder's instructions say, now that they are trusted")
 		}
 	case chat.Steered:
 		p.note("steering: %s", Line(e.Text, summaryWidth))
