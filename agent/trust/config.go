@@ -105,7 +105,7 @@ func (f *Folder) readRule(line int, text string) {
 		return
 	}
 	if countHidden(text) > 0 {
-		f.problem(ConfigFile, line, true, "the rule %q has a character that cannot be seen", visible(text))
+		f.problem(ConfigFile, line, true, `the rule "%s" has a character that cannot be seen`, visible(text))
 		return
 	}
 	from := fmt.Sprintf("%s:%d", ConfigFile, line)

@@ -99,7 +99,7 @@ func (s Store) Accept(f Folder, allow []string, now time.Time) error {
 	}
 	for _, rule := range allow {
 		if !slices.Contains(f.Allowing(), rule) {
-			return fmt.Errorf("%s has no rule %q", visible(f.Path), visible(rule))
+			return fmt.Errorf(`%s has no rule "%s"`, visible(f.Path), visible(rule))
 		}
 	}
 	return s.write(Record{Folder: f.Path, At: now, Parts: f.Parts, Allow: append([]string{}, allow...)})

@@ -53,7 +53,7 @@ func (a *app) trustTyped(store trust.Store, f trust.Folder) error {
 	}
 	fmt.Fprintf(a.stderr, "trusted: %s\n", acting(f))
 	if more := len(f.Allowing()) - len(kept(f)); more > 0 {
-		fmt.Fprintf(a.stderr, "note: %s of %s not accepted: see coder trust --show\n", were(more, "rule that allows", "rules that allow"), trust.ConfigFile)
+		fmt.Fprintf(a.stderr, "note: %s not accepted (%s): see coder trust --show\n", were(more, "rule that allows", "rules that allow"), trust.ConfigFile)
 	}
 	return nil
 }
@@ -145,7 +145,7 @@ func (a *app) askRules(ctx context.Context, f trust.Folder, allow []string) ([]s
 		if slices.Contains(allow, rule) {
 			continue
 		}
-		yes, err := ask(ctx, a, fmt.Sprintf("accept its rule %q? [y/N] ", rule))
+		yes, err := ask(ctx, a, fmt.Sprintf("accept its rule \"%s\"? [y/N] ", rule))
 		if err != nil {
 			return nil, err
 		}
@@ -224,9 +224,9 @@ func wantText(w trust.Want) string {
 	case trust.Server:
 		return "MCP server " + w.Text + " (not started: this version has none)"
 	case trust.Refused:
-		return fmt.Sprintf("%q is ignored: no project may choose it", w.Text)
+		return fmt.Sprintf(`"%s" is ignored: no project may choose it`, w.Text)
 	}
-	return fmt.Sprintf("%q is ignored: this version does not know it", w.Text)
+	return fmt.Sprintf(`"%s" is ignored: this version does not know it`, w.Text)
 }
 
 // printChange shows what is different from what the user said yes to.
