@@ -70,14 +70,21 @@ func (t *turn) round() (ended bool) {
 		return true
 	}
 	reason, err := t.guarded(t.ctx)
-	if blind := t.agent.lookAround(ctx); blind != nil { // for the note with which the next turn may begin
-		err = errors.Join(err, blind)
-	}
-	err = errors.Join(err, t.agent.do(ctx, func(s *state) error {
+	err = errors.Join(err, t.lookForNext(ctx), t.agent.do(ctx, func(s *state) error {
 		ended = s.settle(t, reason, err)
 		return nil
 	}))
 	return ended || err != nil
+}
+
+// lookForNext looks around for the prompt that waits: its turn begins with the end of this one, and tells what has changed.
+func (t *turn) lookForNext(ctx context.Context) error {
+	waits := false
+	err := t.agent.do(ctx, func(s *state) error { waits = len(s.queue) > 0; return nil })
+	if err != nil || !waits {
+		return err
+	}
+	return t.agent.lookAround(ctx)
 }
 
 // run does what the transcript still owes until it owes nothing. It keeps no progress of its own: a fresh turn, one
