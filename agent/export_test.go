@@ -12,3 +12,14 @@ func (h *Host) Agents() int {
 	defer h.mu.Unlock()
 	return len(h.agents)
 }
+
+// PolicyRules are the rules by which the session's calls are judged now, as they are written.
+func (a *CoderAgent) PolicyRules(ctx context.Context) (rules []string, err error) {
+	err = a.do(ctx, func(s *state) error {
+		for _, r := range s.policy().Rules {
+			rules = append(rules, r.String())
+		}
+		return nil
+	})
+	return rules, err
+}

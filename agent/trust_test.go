@@ -11,6 +11,7 @@ import (
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/agenttest"
 	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/permission"
 	"github.com/coder-agent/coder/agent/trust"
 )
 
@@ -175,4 +176,35 @@ func TestATurnEndsWhereARuleOfTheProjectCannotBeEnforced(t *testing.T) {
 	if got := end("q2"); got.Reason != chat.FinishStop {
 		t.Errorf("once it is mended the turn ends with %+v", got)
 	}
+}
+
+// TestRulesOfTheFolderReachThePolicy beside the user's: those that narrow at once, one that allows once it is accepted, and
+// all as they are before each request, for what a pull takes away as well.
+func TestRulesOfTheFolderReachThePolicy(t *testing.T) {
+	model := agenttest.NewModel()
+	opts := trusting(t, model, map[string]string{trust.ConfigFile: `{"rules": ["allow bash(make)", "allow bash(ls)", "deny read(a)"]}`})
+	rule, err := permission.ParseRule("ask read(b)", "config.json:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts.Rules = []permission.Rule{rule}
+	a := agenttest.Agent(t, agenttest.Open(t, t.TempDir(), opts), "a")
+	check := func(when string, want ...string) {
+		t.Helper()
+		sub := subscribe(t, a)
+		defer sub.Close()
+		model.Add(agenttest.Say("done"))
+		agenttest.Ask(t, a, when, "go")
+		agenttest.Finish(t, sub, when)
+		if got, err := a.PolicyRules(t.Context()); err != nil || !slices.Equal(got, append([]string{"ask read(b)"}, want...)) {
+			t.Errorf("%s: the calls are judged by %q, %v", when, got, err)
+		}
+	}
+	check("at first", "deny read(a)")
+	acceptFolder(t, opts, "allow bash(make)")
+	check("after the yes to one rule", "allow bash(make)", "deny read(a)")
+	files(t, opts.Workdir, map[string]string{trust.ConfigFile: `{"rules": ["allow bash(make)"]}`})
+	check("after a pull that took the deny away")
+	files(t, opts.Workdir, map[string]string{trust.ConfigFile: `{"rules": ["deny bash(make)"]}`})
+	check("after a pull that turned it round", "deny bash(make)")
 }
