@@ -1,5 +1,7 @@
 package agent
 
+import "context"
+
 // SweepScratch lets a test sweep without waiting for the clock.
 var SweepScratch = (*Host).sweepScratch
 

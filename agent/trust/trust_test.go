@@ -297,7 +297,9 @@ func TestARecordThatOthersCouldWriteCountsForNothing(t *testing.T) {
 	}
 	spoil("a record that others can write", func() error { return os.Chmod(file, 0o622) })
 	other := filepath.Join(t.TempDir(), "record")
-	spoil("a link", func() error { return errors.Join(os.Rename(file, other), os.Chmod(other, 0o600), os.Symlink(other, file)) })
+	spoil("a link", func() error {
+		return errors.Join(os.Rename(file, other), os.Chmod(other, 0o600), os.Symlink(other, file))
+	})
 	spoil("half a record", func() error { return errors.Join(os.Remove(file), os.WriteFile(file, []byte("{"), 0o600)) })
 	spoil("the record of another folder", func() error { return os.WriteFile(file, []byte(`{"folder":"/other"}`), 0o600) })
 }
