@@ -32,7 +32,7 @@ var refused = []string{
 }
 
 // readConfig reads the project's own config file: JSON with comments, of which only the rules count.
-func (f *Folder) readConfig(root *os.Root) {
+func (f *Folder) readConfig(root *os.Root, tools []string) {
 	data, there, err := readFile(root, ConfigFile, maxConfig+1)
 	switch {
 	case !there:
@@ -60,7 +60,7 @@ func (f *Folder) readConfig(root *os.Root) {
 		name := m.Name.Value.(hujson.Literal).String()
 		line := lineOf(data, m.Name.StartOffset)
 		if name == "rules" {
-			f.readRules(data, line, m.Value.Value)
+			f.readRules(data, line, m.Value.Value, tools)
 			continue
 		}
 		kind := Setting
@@ -77,8 +77,8 @@ func (f *Folder) readConfig(root *os.Root) {
 	f.pinRules()
 }
 
-// readRules reads the list of rules.
-func (f *Folder) readRules(data []byte, line int, v hujson.ValueTrimmed) {
+// readRules reads the list of rules. One about none of the tools would do nothing in silence.
+func (f *Folder) readRules(data []byte, line int, v hujson.ValueTrimmed, tools []string) {
 	list, ok := v.(*hujson.Array)
 	if !ok {
 		f.problem(ConfigFile, line, true, "the rules must be a list of strings")
@@ -95,11 +95,11 @@ func (f *Folder) readRules(data []byte, line int, v hujson.ValueTrimmed) {
 			f.problem(ConfigFile, line, true, "it has more than %d rules", maxRules)
 			return
 		}
-		f.readRule(line, literal.String())
+		f.readRule(line, literal.String(), tools)
 	}
 }
 
-func (f *Folder) readRule(line int, text string) {
+func (f *Folder) readRule(line int, text string, tools []string) {
 	if len(text) > maxRule {
 		f.problem(ConfigFile, line, true, "the rule has more than %d bytes", maxRule)
 		return
@@ -119,6 +119,10 @@ func (f *Folder) readRule(line int, text string) {
 			what += "; " + hinted.Hint()
 		}
 		f.problem(ConfigFile, line, true, "%s", what)
+		return
+	}
+	if tools != nil && !slices.Contains(tools, rule.Tool) {
+		f.problem(ConfigFile, line, true, "the rule %q is about a tool that there is not: %s", text, rule.Tool)
 		return
 	}
 	f.rules = append(f.rules, rule)

@@ -186,7 +186,7 @@ func (f *Folder) problem(path string, line int, rules bool, format string, args 
 }
 
 // read reads what a folder brings.
-func read(path string) Folder {
+func (s Store) read(path string) Folder {
 	f := Folder{Path: path, State: Nothing}
 	root, err := os.OpenRoot(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -198,7 +198,7 @@ func read(path string) Folder {
 	}
 	defer root.Close()
 	f.readInstructions(root)
-	f.readConfig(root)
+	f.readConfig(root, s.Tools)
 	f.readServers(root)
 	return f
 }

@@ -20,6 +20,8 @@ import (
 type Store struct {
 	Dir  string // its folder; "" keeps nothing
 	Home string // the user's home, which is never trusted
+
+	Tools []string // those that rules can be about; nil: any
 }
 
 // A Record is what the user has said of a folder, and what the folder was then.
@@ -49,7 +51,7 @@ func (e *NeverError) Hint() string { return "work in a folder of the project's o
 // Look reads what the folder brings and how far the user trusts it. path is absolute, with its links resolved. What cannot be
 // read is among the problems, and not trusted.
 func (s Store) Look(path string) Folder {
-	f := read(path)
+	f := s.read(path)
 	f.Never = s.never(path)
 	record, ok, err := s.record(path)
 	if err != nil {

@@ -79,6 +79,7 @@ func TestWhatAFolderBrings(t *testing.T) {
 		{"no object", map[string]string{ConfigFile: "[]"}, []string{"/.coder/config.json: its rules cannot be read: it does not hold"}},
 		{"no list", map[string]string{ConfigFile: `{"rules": "deny read(a)"}`}, []string{"/.coder/config.json:1: the rules must be a list"}},
 		{"no string", map[string]string{ConfigFile: "{\"rules\": [\n1]}"}, []string{"/.coder/config.json:2: a rule must be a string"}},
+		{"a rule about no tool", map[string]string{ConfigFile: `{"rules": ["deny bsh(rm)"]}`}, []string{`/.coder/config.json:1: the rule "deny bsh(rm)" is about a tool that there is not: bsh`}},
 		{"no rule", map[string]string{ConfigFile: `{"rules": ["deny"]}`}, []string{`/.coder/config.json:1: "deny" is not a rule`}},
 		{
 			"a rule that hides something",
@@ -97,7 +98,7 @@ func TestWhatAFolderBrings(t *testing.T) {
 		{"a setting with control characters", map[string]string{ConfigFile: `{"a\u001b[31m\nb": 1}`}, []string{`setting a\x1b[31m b`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			f := Store{}.Look(folder(t, tt.files))
+			f := Store{Tools: []string{"read", "bash"}}.Look(folder(t, tt.files))
 			got := shown(f)
 			same := slices.EqualFunc(got, tt.want, func(got, want string) bool { return strings.HasPrefix(filepath.ToSlash(got), want) })
 			if !same {

@@ -10,7 +10,7 @@ import (
 // visible shows each character that a person could not see, or that could steer a terminal, as its escape, such as \x1b
 // or \u202e.
 func visible(s string) string {
-	if countHidden(s) == 0 {
+	if utf8.ValidString(s) && strings.IndexFunc(s, hidden) < 0 {
 		return s
 	}
 	var b strings.Builder
@@ -29,15 +29,8 @@ func visible(s string) string {
 	return b.String()
 }
 
-// countHidden counts what visible would escape.
-func countHidden(s string) (n int) {
-	for i, r := range s {
-		if hidden(r) || r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD") {
-			n++
-		}
-	}
-	return n
-}
+// countHidden counts what visible escapes: each escape has one backslash.
+func countHidden(s string) int { return strings.Count(visible(s), `\`) - strings.Count(s, `\`) }
 
 func hidden(r rune) bool {
 	switch {

@@ -76,6 +76,12 @@ func fileRules(path string, data []byte, v hujson.Value) (rules []permission.Rul
 			wrong = append(wrong, fmt.Errorf("config: %w", err))
 			continue
 		}
+		if !slices.Contains(ruled(), rule.Tool) {
+			wrong = append(wrong, &hintedError{
+				fmt.Errorf("config: %s: the rule %q is about a tool that there is not", at, literal.String()), "tools: " + strings.Join(ruled(), ", "),
+			})
+			continue
+		}
 		rules = append(rules, rule)
 	}
 	return rules, wrong

@@ -17,7 +17,7 @@ import (
 
 // trusted is where the user's word on folders is kept: in the data dir, which no tool may touch.
 func (c config) trusted() trust.Store {
-	return trust.Store{Dir: filepath.Join(c.DataDir, "trust"), Home: xdg.Home}
+	return trust.Store{Dir: filepath.Join(c.DataDir, "trust"), Home: xdg.Home, Tools: ruled()}
 }
 
 // A trustCommand holds the flags of coder trust.

@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/url"
+	"sync"
 
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/openrouter"
@@ -23,6 +24,16 @@ func agentOptions(c config, environ []string) (agent.Options, error) {
 		System: systemPrompt(environ), Environ: commandEnviron(environ, c.PassEnv),
 	}, nil
 }
+
+// ruled are the names that a rule can have: those of the tools, network for commands that need it, and fetch for the hosts that
+// may be reached.
+var ruled = sync.OnceValue(func() []string {
+	names := []string{"network", "fetch"}
+	for _, tool := range tools.All() {
+		names = append(names, tool.Name)
+	}
+	return names
+})
 
 // provider names a provider by its base URL, without what may be secret of it. It is written to the store.
 func provider(baseURL string) string {
