@@ -123,6 +123,7 @@ func (s *state) settleCall(event chat.Event, callID, by string) error {
 		return errors.Join(fmt.Errorf("recording what was said about %s", callID), err)
 	}
 	s.script = next
+	s.noteDecided(event)
 	s.publishLast(by)
 	if more != nil {
 		s.goOn(more)

@@ -380,7 +380,9 @@ func (t *turn) receive(e chat.ToolCalled) []chat.Event {
 			ToolCallID: e.ToolCallID, ToolName: e.ToolName, Input: e.Input, ErrorText: err.Error(),
 		}}
 	}
-	j := judge(tool, chat.ToolCall{Name: e.ToolName, Input: e.Input}, t.bounds())
+	call, bounds := chat.ToolCall{ID: e.ToolCallID, Name: e.ToolName, Input: e.Input}, t.bounds()
+	j := judge(tool, call, bounds)
+	t.noteJudged(call, bounds, j)
 	return append([]chat.Event{e}, j.events(e.ToolCallID)...)
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -56,6 +57,7 @@ func (t *turn) runGroup(ctx context.Context, calls []chat.ToolCall) error {
 			continue
 		case c.Started && !t.reads(c):
 			starts = append(starts, chat.ToolFailed{ToolCallID: c.ID, ErrorText: t.agent.host.interrupted(c.Name)})
+			t.noteInterrupted(c)
 			continue
 		}
 		if c.State == chat.ApprovalResponded || t.row.Continuation && !t.stepOpen {
@@ -66,6 +68,7 @@ func (t *turn) runGroup(ctx context.Context, calls []chat.ToolCall) error {
 		j := judge(tool, c, bounds)
 		if j.verdict.Decision == permission.Deny || j.verdict.Decision == permission.Ask && c.State != chat.ApprovalResponded {
 			starts = append(starts, j.events(c.ID)...)
+			t.noteJudged(c, bounds, j)
 			continue
 		}
 		if !t.reads(c) {
@@ -74,7 +77,7 @@ func (t *turn) runGroup(ctx context.Context, calls []chat.ToolCall) error {
 		starts = append(starts, chat.ToolStarted{ToolCallID: c.ID, Summary: j.summary})
 		run = append(run, granted{c, j.verdict.Reach})
 	}
-	if err := t.record(durability, starts...); err != nil {
+	if err := t.begin(durability, bounds, run, starts); err != nil {
 		return err
 	}
 	var group errgroup.Group
@@ -94,7 +97,9 @@ type granted struct {
 // runCall runs one call and records its result, also when the turn was cancelled meanwhile.
 func (t *turn) runCall(ctx context.Context, c granted) error {
 	ctx = context.WithValue(context.WithValue(ctx, callKey{}, c.ID), reachKey{}, c.reach)
+	began := time.Now()
 	result, err := t.call(ctx, c.ToolCall)
+	t.noteEnded(c, began, result, err)
 	if err != nil && errors.Is(context.Cause(ctx), ErrShutdown) {
 		return nil // ended by us: the next host finds the call started
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/coder-agent/coder/agent/audit"
 	"github.com/coder-agent/coder/agent/permission"
 )
 
@@ -88,14 +89,17 @@ func (s *state) chooseMode(ctx context.Context, name, nonce string) (permission.
 	case mode.Tighter(have):
 		return mode, nil, nil
 	case caller.Page:
+		s.noteMode(ctx, audit.Deny, string(have), string(mode))
 		return "", nil, refusal(fmt.Sprintf("a page may not loosen the mode from %s to %s", have, mode))
 	case mode.Tighter(permission.ModeAsk), s.script.Len() == 0 && s.turn == nil && len(s.queue) == 0:
 		return mode, nil, nil // it lets nothing happen unasked, or is how the session begins
 	case nonce == "":
 		s.confirm = &Confirmation{Nonce: rand.Text(), Mode: mode, Expires: s.agent.host.opts.Now().Add(confirmWithin), by: caller.Connection}
+		s.noteMode(ctx, audit.Ask, string(have), string(mode))
 		return have, s.confirm, nil
 	case given == nil || given.Mode != mode || given.by != caller.Connection || s.agent.host.opts.Now().After(given.Expires),
 		subtle.ConstantTimeCompare([]byte(given.Nonce), []byte(nonce)) != 1:
+		s.noteMode(ctx, audit.Deny, string(have), string(mode))
 		return "", nil, refusal("this confirmation does not count, or not any more: ask for another")
 	}
 	return mode, nil, nil

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/coder-agent/coder/agent/audit"
 	"github.com/coder-agent/coder/agent/permission"
 	"github.com/coder-agent/coder/agent/secret"
 	"github.com/coder-agent/coder/agent/trust"
@@ -42,6 +43,7 @@ type Options struct {
 	Retention Retention                            // what is deleted by itself: at the start and daily
 	Now       func() time.Time                     // nil means time.Now
 	Logger    *slog.Logger                         // nil discards
+	Audit     *audit.Log                           // of decisions and executions; nil: none is kept. The host does not close it
 	Changed   func()                               // called after Busy or Planned may have changed; must not block or call the host
 
 	HoldSchedules bool // schedules that are due wait for another host: this one can ask no model

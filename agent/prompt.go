@@ -251,6 +251,7 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool, also
 	if tools != "" {
 		s.tools = offer
 	}
+	s.noteUnanswered(row.Client)
 	rewritten := next.Changed() < s.script.Len()
 	s.script, s.failed = next, nil
 	if rewritten {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/coder-agent/coder/agent/audit"
 	"github.com/coder-agent/coder/agent/permission"
 	"github.com/coder-agent/coder/agent/store"
 	"github.com/coder-agent/coder/agent/trust"
@@ -135,6 +136,9 @@ func (s *state) settleRow(ctx context.Context, row store.Session, environ []stri
 	if err != nil {
 		s.session = old
 		return fmt.Errorf("recording session %s: %w", s.agent.name, err)
+	}
+	if old.Mode != row.Mode {
+		s.noteMode(ctx, audit.Allow, old.Mode, row.Mode)
 	}
 	if old.Model != row.Model {
 		s.window = 0

@@ -224,6 +224,8 @@ func (s *state) record(t *turn, d store.Durability, events ...chat.Event) error 
 	for _, e := range events {
 		s.script.Apply(e)
 		switch e := e.(type) {
+		case chat.Decided:
+			s.noteDecided(e)
 		case chat.ToolFinished:
 			s.learn(chat.ToolCall{Output: &e.Output})
 			if e.Output.Todo != nil {

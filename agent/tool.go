@@ -30,6 +30,7 @@ type Result struct {
 	Details any
 	Files   []chat.FileSeen // whole files that the model has now seen or written
 	Todo    []chat.Todo     // the todo list as it now is; nil leaves it
+	Exit    *int            // of a command, for the audit log; nil: it ran none, or none that ended
 }
 
 // An Action is what a call would do, told before it does it: for the policy and for people.

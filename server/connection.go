@@ -104,6 +104,7 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request, name string) {
 	}()
 	s.opts.Changed()
 	if accepted = c.accept(w, r); accepted {
+		s.noteConnected(c, r)
 		go c.serve()
 	}
 }

@@ -27,6 +27,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if status := s.guard.place(r); status != 0 {
 		s.opts.Logger.Warn("request refused", "status", status, "host", r.Host, "origin", r.Header.Get("Origin"))
+		s.noteRefused(r, status, "from a place that may not come in")
 		text(w, status, http.StatusText(status))
 		return
 	}
@@ -46,6 +47,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if !s.guard.knows(r) {
 		s.opts.Logger.Warn("request without the token", "path", raw, "remote", r.RemoteAddr)
+		s.noteRefused(r, http.StatusUnauthorized, "without the token, or with a wrong one")
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		text(w, http.StatusUnauthorized, "Unauthorized")
 		return

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/coder-agent/coder/agent"
+	"github.com/coder-agent/coder/agent/audit"
 )
 
 // Options configure a Server. Host and Token are required; the zero value of every other field is usable.
@@ -25,6 +26,7 @@ type Options struct {
 	AllowHosts   []string         // values of the Host header besides the server's own
 	Version      string           // for GET /host/status
 	Logger       *slog.Logger     // nil discards
+	Audit        *audit.Log       // of who came and who was refused; nil: none is kept. The server does not close it
 	Now          func() time.Time // nil means time.Now
 	Stop         func()           // POST /host/stop calls it, once answered; nil: the route does not exist
 	Status       func() any       // what GET /host/status shows as "host"; nil: nothing

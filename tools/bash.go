@@ -89,7 +89,7 @@ func bash(ctx context.Context, s session, a bashArgs) (agent.Result, error) {
 	}
 	x := out.Finish()
 	return agent.Result{
-		Text: bashText(x, done, limit),
+		Text: bashText(x, done, limit), Exit: new(done.Code),
 		Details: bashDetails{
 			ExitCode: done.Code, Signal: done.Signal, DurationMS: done.Duration.Milliseconds(), TimedOut: done.TimedOut,
 			Truncated: x.Cut, Log: x.Log, Running: done.Running, Sandbox: sandbox.Level(),

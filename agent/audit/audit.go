@@ -41,6 +41,7 @@ type Log struct {
 	closed   bool
 	recorded uint64 // the last line that this Log has written
 	file     int    // that holds it
+	clients  clients
 
 	settling sync.Cond // of mu: settled or failed has changed
 	settled  uint64    // up to here the disk has the lines
@@ -133,6 +134,7 @@ func (l *Log) Record(entries ...Entry) error {
 		if e.Time.IsZero() {
 			e.Time = now
 		}
+		l.clients.name(e)
 		e.scrub(l.opts.Redact)
 	}
 	if l.missed > 0 {
