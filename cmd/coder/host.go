@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/coder-agent/coder/agent"
+	"github.com/coder-agent/coder/agent/audit"
 	"github.com/coder-agent/coder/agent/store"
 	"github.com/coder-agent/coder/server"
 )
@@ -22,6 +23,7 @@ type host struct {
 	agents   *agent.Host
 	server   *server.Server
 	listener net.Listener
+	audit    *audit.Log
 	file     hostFile
 	changed  chan struct{}      // has room for one; work or clients may have come or gone
 	stop     context.CancelFunc // ends serve
@@ -36,13 +38,16 @@ func (s *serveCommand) open(ctx context.Context, log *slog.Logger) (*host, error
 	if err != nil {
 		return nil, err
 	}
-	if h.agents, err = h.openAgents(ctx); err != nil {
+	if h.audit, err = openAudit(s.config); err != nil {
 		return nil, err
+	}
+	if h.agents, err = h.openAgents(ctx); err != nil {
+		return nil, errors.Join(err, h.audit.Close())
 	}
 	var lc net.ListenConfig
 	if h.listener, err = lc.Listen(ctx, "tcp", s.config.Addr); err != nil {
 		return nil, errors.Join(
-			&hintedError{fmt.Errorf("listening: %w", err), "choose another --addr: 127.0.0.1:0 takes a free port"}, h.agents.Close())
+			&hintedError{fmt.Errorf("listening: %w", err), "choose another --addr: 127.0.0.1:0 takes a free port"}, h.agents.Close(), h.audit.Close())
 	}
 	h.file = hostFile{
 		Addr: h.listener.Addr().String(), Token: token, PID: os.Getpid(), Version: version(), Started: time.Now().UTC(),
@@ -52,11 +57,12 @@ func (s *serveCommand) open(ctx context.Context, log *slog.Logger) (*host, error
 	h.file.sign(s.config.Key)
 	h.server = server.New(server.Options{
 		Host: h.agents, Token: token, AllowOrigins: s.allowOrigins, Version: version(), Logger: log,
-		Stop: h.stop, Changed: h.noteChange, Drain: h.drain, Stays: h.stays, Status: func() any { return h.info() },
+		Audit: h.audit, Stop: h.stop, Changed: h.noteChange, Drain: h.drain, Stays: h.stays, Status: func() any { return h.info() },
 	})
 	if err := h.file.write(s.config.DataDir); err != nil {
-		return nil, errors.Join(err, h.listener.Close(), h.agents.Close())
+		return nil, errors.Join(err, h.listener.Close(), h.agents.Close(), h.audit.Close())
 	}
+	h.noteStarted()
 	return h, nil
 }
 
@@ -68,6 +74,7 @@ func (h *host) openAgents(ctx context.Context) (*agent.Host, error) {
 		return nil, err
 	}
 	opts.Logger, opts.Changed, opts.HoldSchedules, opts.Workdir = h.log, h.noteChange, s.hold, s.folder
+	opts.Audit = h.audit
 	agents, err := agent.Open(ctx, s.config.DataDir, opts)
 	if damage, ok := errors.AsType[*store.CorruptError](err); ok {
 		if err := s.mend(damage); err != nil {
@@ -116,6 +123,7 @@ func (h *host) serve(ctx context.Context) error {
 	h.log.Info("listening", "addr", h.file.Addr, "data", h.command.config.DataDir)
 	err := h.server.Serve(h.stopped, h.listener)
 	h.log.Info("stopped", "err", err)
+	h.noteStopped(err)
 	return err
 }
 

@@ -36,8 +36,7 @@ can be joined from any number of front-ends.`,
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	for _, command := range []*cobra.Command{
-		newRun(a), newAttach(a), newServe(a), newDemo(a), newApprove(a), newDeny(a), newSessions(a), newSchedule(a), newTrust(a),
-		newStatus(a), newStop(a), newConfig(a), newVersion(a),
+		newStatus(a), newStop(a), newTrust(a), newAudit(a), newDoctor(a), newConfig(a), newVersion(a), newRun(a), newAttach(a), newServe(a), newDemo(a), newApprove(a), newDeny(a), newSessions(a), newSchedule(a),
 	} {
 		root.AddCommand(command)
 	}
