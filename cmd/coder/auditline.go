@@ -44,7 +44,7 @@ func auditWords(l audit.Line) (words []string) {
 		add("%d times", l.Count)
 	}
 	if l.Client != "" && l.What != audit.Judged && l.What != audit.Ended {
-		add("%s", client(l))
+		add("%s", clientWords(l))
 	}
 	words = append(words, boundsWords(l)...)
 	words = append(words, endWords(l)...)
@@ -57,7 +57,7 @@ func auditWords(l audit.Line) (words []string) {
 	return words
 }
 
-func client(l audit.Line) string {
+func clientWords(l audit.Line) string {
 	about := l.Kind
 	if l.Origin != "" {
 		about = strings.TrimSpace(about + " from " + l.Origin)
