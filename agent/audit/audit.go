@@ -11,6 +11,7 @@ package audit
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -93,7 +94,7 @@ func Open(dataDir string, opts Options) (*Log, error) {
 	l := &Log{dir: Dir(dataDir), opts: opts, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	l.settling.L = &l.mu
 	if err := l.own(); err != nil && !errors.Is(err, syscall.ENOSPC) {
-		return nil, &WriteError{l.dir, err}
+		return nil, fmt.Errorf("audit: opening %s: %w", l.dir, err)
 	}
 	go l.sync()
 	return l, nil
@@ -109,7 +110,7 @@ func (l *Log) own() error {
 	case err != nil:
 		return err
 	case !info.IsDir():
-		return errors.New("that is not a folder")
+		return &fs.PathError{Op: "open", Path: l.dir, Err: errors.New("it is not a folder")}
 	case info.Mode().Perm()&0o077 != 0:
 		return os.Chmod(l.dir, 0o700)
 	}

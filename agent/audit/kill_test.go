@@ -55,7 +55,7 @@ func lastCounts(dir string) (list []int) {
 func TestKill(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 5))
 	dir := t.TempDir()
-	for round := range 15 {
+	for round := range 10 {
 		reported := killAfter(t, dir, rng.IntN(400))
 		report := holds(t, dir)
 		got := lastCounts(dir)

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/coder-agent/coder/agent/agenttest"
+	"github.com/coder-agent/coder/agent/audit"
 	"github.com/coder-agent/coder/agent/chat"
 	"github.com/coder-agent/coder/agent/openrouter/openroutertest"
 	"github.com/coder-agent/coder/server/client"
@@ -198,6 +199,9 @@ func (f *full) stop() {
 	}
 	if err := f.host.Wait(); err != nil {
 		f.t.Errorf("the host: %v", err)
+	}
+	if report, err := audit.Verify(f.t.Context(), audit.Dir(f.data)); err != nil || report.Break != nil || report.Lines == 0 {
+		f.t.Errorf("the audit log: %+v, %v", report, err)
 	}
 	if err := os.RemoveAll(f.data); err != nil {
 		f.t.Error(err)

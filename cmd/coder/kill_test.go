@@ -19,6 +19,7 @@ import (
 	"github.com/coder/websocket"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/coder-agent/coder/agent/audit"
 	"github.com/coder-agent/coder/agent/chat"
 	"github.com/coder-agent/coder/agent/openrouter/openroutertest"
 )
@@ -361,6 +362,9 @@ func (k *kill) check() {
 	}
 	k.checkReplays(stored[1])
 	k.checkEffects(stored[1])
+	if report, err := audit.Verify(k.t.Context(), audit.Dir(k.data)); err != nil || report.Break != nil || report.Lines < 10 {
+		k.t.Errorf("the audit log: %+v, %v", report, err)
+	}
 	for i, r := range k.model.Requests() {
 		if err := openroutertest.Check(r.Body); err != nil {
 			k.t.Errorf("request %d: %v", i, err)
