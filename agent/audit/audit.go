@@ -150,10 +150,13 @@ func (l *Log) Record(entries ...Entry) error {
 
 // put writes the entries and counts those for which there is no room.
 func (l *Log) put(entries []Entry) error {
-	written := 0
+	written, patience := 0, lockPatience
+	if l.missed > 0 { // whoever held the lock holds it still, say: agents do not wait for that again and again
+		patience = 0
+	}
 	err := l.own()
 	if err == nil {
-		err = locked(l.dir, func() (err error) {
+		err = locked(l.dir, patience, func() (err error) {
 			written, err = l.write(entries)
 			return err
 		})
@@ -219,7 +222,7 @@ func (l *Log) note(n uint64, file int, err error) {
 		return
 	}
 	if err == nil {
-		err = locked(l.dir, func() error { return noteSynced(l.dir, n) })
+		err = locked(l.dir, lockPatience, func() error { return noteSynced(l.dir, n) })
 	}
 	if l.failed = err; err == nil {
 		l.settled = n

@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gofrs/flock"
+
 	"github.com/coder-agent/coder/agent/audit"
 )
 
@@ -266,5 +268,35 @@ func BenchmarkRecord(b *testing.B) {
 	}
 	if err := l.Close(); err != nil {
 		b.Fatal(err)
+	}
+}
+
+// A process that holds the lock and does nothing costs a writer two seconds once, not at each line.
+func TestAHeldLockIsNotWaitedForAgainAndAgain(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir, audit.Options{})
+	record(t, l, audit.Entry{What: audit.HostStarted})
+	if err := l.Settle(); err != nil {
+		t.Fatal(err)
+	}
+	other := flock.New(filepath.Join(audit.Dir(dir), "lock"))
+	if err := other.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	for range 100 {
+		if err := l.Record(audit.Entry{What: audit.Judged}); err == nil {
+			t.Fatal("a line was written under a lock of another")
+		}
+	}
+	if took := time.Since(began); took < time.Second || took > 10*time.Second {
+		t.Errorf("100 lines waited for %v, want some 2s", took)
+	}
+	if err := other.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	record(t, l, audit.Entry{What: audit.Judged})
+	if got := lines(t, dir); got[2].What != audit.Missed || got[2].Count != 100 {
+		t.Errorf("the log goes on with %+v", got[2:])
 	}
 }

@@ -95,6 +95,8 @@ type Line struct {
 	N uint64 `json:"n"`
 	Entry
 	Prev string `json:"prev"`
+
+	Text []byte `json:"-"` // of a line that was read, as it stands in its file, without its line break
 }
 
 // Hash is how the log names an input.

@@ -15,10 +15,10 @@ const (
 	lockAgain    = time.Millisecond
 )
 
-// locked runs do while no other process writes to the log.
-func locked(dir string, do func() error) (err error) {
+// locked runs do while no other process writes to the log, and waits so long for that at most.
+func locked(dir string, patience time.Duration, do func() error) (err error) {
 	lock := flock.New(filepath.Join(dir, "lock"), flock.SetPermissions(0o600))
-	deadline := time.Now().Add(lockPatience)
+	deadline := time.Now().Add(patience)
 	for {
 		held, err := lock.TryLock()
 		if err != nil {
@@ -27,7 +27,7 @@ func locked(dir string, do func() error) (err error) {
 		if held {
 			break
 		}
-		if time.Now().After(deadline) {
+		if !time.Now().Before(deadline) {
 			return fmt.Errorf("another process holds %s", lock.Path())
 		}
 		<-time.After(lockAgain)

@@ -33,6 +33,7 @@ func (r *Reader) Next(take func(Line)) error {
 			}
 			r.offset += l.size
 			if line, ok := l.parse(); ok {
+				line.Text = l.text
 				take(line)
 			}
 			return true

@@ -107,7 +107,7 @@ func snapshot(dir string) (h head, list []int, err error) {
 		return h, list, read()
 	}
 	var errRead error
-	if err := locked(dir, func() error { errRead = read(); return nil }); err != nil {
+	if err := locked(dir, lockPatience, func() error { errRead = read(); return nil }); err != nil {
 		errRead = read() // a folder that is for reading only
 	}
 	return h, list, errRead

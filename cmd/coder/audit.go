@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -92,11 +91,11 @@ func (c *auditCommand) show(ctx context.Context, wanted func(audit.Line) bool) e
 		if failed != nil || !wanted(l) {
 			return
 		}
-		if c.asJSON {
-			failed = c.printLine(l)
-			return
+		text := string(l.Text)
+		if !c.asJSON {
+			text = auditLine(l, width)
 		}
-		_, failed = fmt.Fprintln(c.app.stdout, auditLine(l, width))
+		_, failed = fmt.Fprintln(c.app.stdout, text)
 	}
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
@@ -114,12 +113,6 @@ func (c *auditCommand) show(ctx context.Context, wanted func(audit.Line) bool) e
 
 // followEvery is how often the log is looked at for new lines: no host need run to tell of them.
 const followEvery = 200 * time.Millisecond
-
-func (c *auditCommand) printLine(l audit.Line) error {
-	enc := json.NewEncoder(c.app.stdout)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(l)
-}
 
 // check verifies the chain and says what it found.
 func (c *auditCommand) check(ctx context.Context) error {

@@ -6,7 +6,7 @@ import (
 	"github.com/coder-agent/coder/agent/audit"
 )
 
-// openAudit opens the audit log of the data dir. Hosts and the commands that write to it open it alike.
+// openAudit opens the audit log of the data dir.
 func openAudit(c config) (*audit.Log, error) {
 	log, err := audit.Open(c.DataDir, audit.Options{})
 	return log, unusable(err)
