@@ -22,13 +22,22 @@ const littleRoom = 100 << 20
 // hasModes says whether files have the modes of Unix. On Windows the user's profile is closed to others.
 const hasModes = runtime.GOOS != "windows"
 
-// noDataDir is what is found where nobody can say which folder is meant.
-var noDataDir = finding{Status: note, Text: "not looked at: the setting dataDir is wrong"}
+// unknowable is what is found in a data dir that is none, or of which nobody can say which is meant; else false.
+func (d *doctor) unknowable() (finding, bool) {
+	if d.config.DataDir == "" {
+		return finding{Status: note, Text: "not looked at: the setting dataDir is wrong"}, true
+	}
+	info, err := os.Stat(d.config.DataDir)
+	if err == nil && info.IsDir() || errors.Is(err, fs.ErrNotExist) {
+		return finding{}, false
+	}
+	return finding{Status: note, Text: "not looked at: see data dir"}, true
+}
 
 func (d *doctor) lookDataDir(context.Context) finding {
 	dir := d.config.DataDir
-	if dir == "" {
-		return noDataDir
+	if f, unknowable := d.unknowable(); unknowable && dir == "" {
+		return f
 	}
 	info, err := os.Stat(dir)
 	switch {
@@ -141,8 +150,8 @@ func (d *doctor) closeFiles() error {
 }
 
 func (d *doctor) lookStore(ctx context.Context) finding {
-	if d.config.DataDir == "" {
-		return noDataDir
+	if f, unknowable := d.unknowable(); unknowable {
+		return f
 	}
 	s, err := store.OpenReadOnly(ctx, d.config.DataDir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -166,8 +175,8 @@ func (d *doctor) lookStore(ctx context.Context) finding {
 }
 
 func (d *doctor) lookAudit(ctx context.Context) finding {
-	if d.config.DataDir == "" {
-		return noDataDir
+	if f, unknowable := d.unknowable(); unknowable {
+		return f
 	}
 	report, err := audit.Verify(ctx, audit.Dir(d.config.DataDir))
 	switch {
@@ -192,8 +201,8 @@ func (d *doctor) lookAudit(ctx context.Context) finding {
 
 func (d *doctor) lookHost(ctx context.Context) finding {
 	dir := d.config.DataDir
-	if dir == "" {
-		return noDataDir
+	if f, unknowable := d.unknowable(); unknowable {
+		return f
 	}
 	if _, err := os.Stat(hostFilePath(dir)); errors.Is(err, fs.ErrNotExist) {
 		return d.lookHostless(dir)
