@@ -38,7 +38,7 @@ func (s *serveCommand) open(ctx context.Context, log *slog.Logger) (*host, error
 	if err != nil {
 		return nil, err
 	}
-	if h.audit, err = openAudit(s.config); err != nil {
+	if h.audit, err = s.app.openAudit(s.config.DataDir); err != nil {
 		return nil, err
 	}
 	if h.agents, err = h.openAgents(ctx); err != nil {

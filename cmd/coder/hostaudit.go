@@ -1,15 +1,29 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/coder-agent/coder/agent/audit"
+	"github.com/coder-agent/coder/cmd/internal/headless"
 )
 
-// openAudit opens the audit log of the data dir.
-func openAudit(c config) (*audit.Log, error) {
-	log, err := audit.Open(c.DataDir, audit.Options{})
+// openAudit opens the audit log of a data dir. Hosts and the commands that write to it open it alike.
+func (a *app) openAudit(dataDir string) (*audit.Log, error) {
+	log, err := audit.Open(dataDir, audit.Options{})
 	return log, unusable(err)
+}
+
+// audit writes one line for a command that needs no host, such as coder trust: beside a host that is no harm. What cannot be
+// written down is said; a folder must be revoked, and a key forgotten, all the same.
+func (a *app) audit(dataDir string, e audit.Entry) {
+	log, err := a.openAudit(dataDir)
+	if err == nil {
+		err = errors.Join(log.Record(e), log.Close())
+	}
+	if err != nil {
+		fmt.Fprintf(a.stderr, "note: %s\n", headless.Printable(err.Error()))
+	}
 }
 
 // note writes to the audit log. What finds no room there is counted by the log itself.

@@ -36,7 +36,8 @@ can be joined from any number of front-ends.`,
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	for _, command := range []*cobra.Command{
-		newStatus(a), newStop(a), newTrust(a), newAudit(a), newDoctor(a), newConfig(a), newVersion(a), newRun(a), newAttach(a), newServe(a), newDemo(a), newApprove(a), newDeny(a), newSessions(a), newSchedule(a),
+		newRun(a), newAttach(a), newServe(a), newDemo(a), newApprove(a), newDeny(a), newSessions(a), newSchedule(a), newTrust(a),
+		newStatus(a), newStop(a), newAudit(a), newDoctor(a), newConfig(a), newVersion(a),
 	} {
 		root.AddCommand(command)
 	}

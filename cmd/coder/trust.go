@@ -11,6 +11,7 @@ import (
 	"github.com/adrg/xdg"
 	"github.com/spf13/cobra"
 
+	"github.com/coder-agent/coder/agent/audit"
 	"github.com/coder-agent/coder/agent/trust"
 	"github.com/coder-agent/coder/cmd/internal/headless"
 )
@@ -116,7 +117,7 @@ func (t *trustCommand) run(ctx context.Context, dir string) error {
 
 // accept records a yes that was typed on the command line.
 func (t *trustCommand) accept(f trust.Folder, allow []string) error {
-	if err := t.store.Accept(f, unique(allow), time.Now()); err != nil {
+	if err := t.app.acceptTrust(t.store, f, unique(allow)); err != nil {
 		return err
 	}
 	return t.print(t.store.Look(f.Path))
@@ -146,6 +147,9 @@ func (t *trustCommand) forget(dir string) error {
 	was, err := t.store.Revoke(path)
 	if err != nil {
 		return fmt.Errorf("revoking the trust in %s: %w", path, err)
+	}
+	if was {
+		t.app.noteTrust(t.store, audit.Denied, path, []string{"revoked"})
 	}
 	if t.asJSON {
 		return printJSON(t.app.stdout, struct {

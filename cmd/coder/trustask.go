@@ -48,7 +48,7 @@ func (a *app) meet(ctx context.Context, store trust.Store, folder string, yes bo
 
 // trustTyped records that --trust was typed.
 func (a *app) trustTyped(store trust.Store, f trust.Folder) error {
-	if err := store.Accept(f, kept(f), time.Now()); err != nil {
+	if err := a.acceptTrust(store, f, kept(f)); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stderr, "trusted: %s\n", acting(f))
@@ -127,11 +127,11 @@ func (a *app) askTrust(ctx context.Context, store trust.Store, f trust.Folder, a
 			if err != nil {
 				return false, err
 			}
-			return true, store.Accept(f, unique(allow), time.Now())
+			return true, a.acceptTrust(store, f, unique(allow))
 		case text == "n" || text == "no":
 			f.Record.Declined = true
 			fmt.Fprintln(a.stderr, "note: "+unused(f))
-			return false, store.Decline(f, time.Now())
+			return false, a.declineTrust(store, f)
 		case text == "s" || text == "show":
 			if err := printFolder(a.stderr, f, true); err != nil {
 				return false, err
