@@ -25,11 +25,18 @@ type Set struct {
 
 // Add makes the set know a value of at least eight bytes by its name, which takes its place in texts. It knows the
 // value also as JSON, Go and a shell write it between quotes.
-func (s *Set) Add(name, value string) { s.learn(name, quotings(value), false) }
+func (s *Set) Add(name, value string) {
+	if len(value) >= minSize {
+		s.learn(name, quotings(value), false)
+	}
+}
 
 // AddKey is Add for what opens doors: the set knows it also in base64, hex and as a part of a URL, and where it is
 // broken into lines.
 func (s *Set) AddKey(name, value string) {
+	if len(value) < minSize {
+		return
+	}
 	s.learn(name, append(quotings(value), encodings(value)...), true)
 }
 

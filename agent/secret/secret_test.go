@@ -31,6 +31,8 @@ func known() *Set {
 	s.AddKey("server token", token)
 	s.Add("MY_SERVICE_TOKEN", `pass"word$1\x`)
 	s.Add("SHORT", "seven77")
+	s.AddKey("NONE", "")
+	s.AddKey("SHORT", "ab\x00")
 	return s
 }
 

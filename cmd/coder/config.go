@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -42,7 +43,8 @@ type config struct {
 	Idle     time.Duration   // a detached host ends after this time without clients and work
 	PassEnv  []string        // further variables that the agent's commands may see
 	Keep     agent.Retention // what of unused sessions is kept; zero: all
-	Key      string          // of the provider; from the environment only
+	Key      string          // of the provider, from the environment
+	Kept     string          // of the provider, as coder login has kept it; "" until somebody has looked: see findKey
 
 	Rules []permission.Rule // of the user; from the config file only
 
@@ -270,6 +272,7 @@ func isUsage(err error) bool {
 func (a *app) resolve(cmd *cobra.Command) (config, []error) {
 	file, rules, wrong := readConfigFile(configFile())
 	c := config{Key: strings.TrimSpace(a.getenv(keyVar)), Rules: rules, origins: make(map[string]origin, len(settings))}
+	a.secrets.AddKey(keyVar, c.Key)
 	var dataDir error
 	for _, s := range settings {
 		from := a.lookup(cmd, s, file)
@@ -360,21 +363,24 @@ func isLoopback(host string) bool {
 // A KeyError says that no API key is set.
 type KeyError struct{ Var string }
 
-func (e *KeyError) Error() string { return e.Var + " is not set" }
+func (e *KeyError) Error() string { return e.Var + " is not set, and no key is kept" }
 
 // Hint says where to get a key.
 func (e *KeyError) Hint() string {
-	return "create a key at https://openrouter.ai/keys, then: export " + e.Var +
+	return "log in with: coder login; or create a key at https://openrouter.ai/keys, then: export " + e.Var +
 		"=sk-or-...; a model server on this machine needs none: export OPENROUTER_BASE_URL=http://127.0.0.1:PORT/v1"
 }
 
 // checkKey refuses to host without a key, unless the provider is a server on this machine.
 func (c config) checkKey() error {
-	if u, err := url.Parse(c.BaseURL); c.Key == "" && (err != nil || !isLoopback(u.Hostname())) {
+	if u, err := url.Parse(c.BaseURL); c.key() == "" && (err != nil || !isLoopback(u.Hostname())) {
 		return &KeyError{Var: keyVar}
 	}
 	return nil
 }
+
+// key is what the host sends to the provider.
+func (c config) key() string { return cmp.Or(c.Key, c.Kept) }
 
 // choosesProvider reports whether the user has said who shall answer, or with what key.
 func (c config) choosesProvider() bool {

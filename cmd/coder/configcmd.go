@@ -41,12 +41,22 @@ environment, is said, and shown with its default; other commands do not begin wi
 	return cmd
 }
 
-// keyShown says whether there is a key, and nothing else of it.
+// keyShown says whether there is a key and where, and nothing else of it. It asks no keyring: the file says what is in it.
 func keyShown(c config) origin {
-	if c.Key == "" {
-		return origin{"not set", fromDefault}
+	if c.Key != "" {
+		return origin{"set", "env " + keyVar}
 	}
-	return origin{"set", "env " + keyVar}
+	all, err := readCredentials()
+	if err != nil {
+		return origin{"not readable", err.Error()}
+	}
+	switch kept, ok := all.find(c.BaseURL); {
+	case !ok:
+		return origin{"not set", fromDefault}
+	case kept.Key == "":
+		return origin{"set", keyringName}
+	}
+	return origin{"set", credentialsFile()}
 }
 
 func printConfig(out io.Writer, c config) error {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/coder-agent/coder/agent/secret"
 	"github.com/coder-agent/coder/server/client"
 )
 
@@ -64,11 +65,16 @@ func (c *connector) host(ctx context.Context) (hostFile, error) {
 // compare judges a running host. One that nobody uses and that a command started is ended when it is of another version
 // or provider, so that the next is ours. Else another version is worth a note, but to another provider no prompt goes.
 func (c *connector) compare(ctx context.Context, h hostFile) (replaced bool, err error) {
+	if h.KeyHash == keyHash(h.Salt, "", h.BaseURL) && !c.anyProvider {
+		if err := c.app.findKey(ctx, &c.config); err != nil { // it was started for one command that asks no model
+			return false, err
+		}
+	}
 	foreign, differs := c.foreign(h), c.difference(h)
 	if foreign == nil && differs == "" {
 		return false, nil
 	}
-	if h.Detached && c.config.checkKey() == nil && c.config.Host == hostAuto {
+	if h.Detached && c.config.Host == hostAuto && c.hasKey(ctx) == nil {
 		if replaced, err = c.replace(ctx, h, foreign != nil); replaced || err != nil {
 			return replaced, err
 		}
@@ -125,22 +131,27 @@ func (c *connector) foreign(h hostFile) error {
 	who := fmt.Sprintf("the running host (process %d)", h.PID)
 	const do = "end it with: coder stop; see what it does with: coder status; or choose another --data-dir"
 	switch {
-	case c.anyProvider || !c.config.choosesProvider():
+	case c.anyProvider || !c.config.choosesProvider() && c.config.Kept == "":
 		return nil
 	case h.BaseURL != c.config.BaseURL:
 		return &hintedError{fmt.Errorf("%s sends prompts to %s, and you chose %s", who, h.BaseURL, c.config.BaseURL), do}
-	case c.config.Key != "" && h.KeyHash != keyHash(h.Salt, c.config.Key, c.config.BaseURL):
-		return &hintedError{fmt.Errorf("%s uses another key for %s than your %s", who, h.BaseURL, keyVar), do}
+	case c.config.key() != "" && h.KeyHash != keyHash(h.Salt, c.config.key(), c.config.BaseURL):
+		yours := "your " + keyVar
+		if c.config.Key == "" {
+			yours = "the one that is kept"
+		}
+		return &hintedError{fmt.Errorf("%s uses another key for %s than %s", who, h.BaseURL, yours), do}
 	}
 	return nil
 }
 
 // An offer is what a client hands to the host that it starts, on stdin: nobody can read it there.
 type offer struct {
-	Key     string `json:"key"`
-	BaseURL string `json:"baseURL"`
-	Keyless bool   `json:"keyless,omitempty"` // do without a key: no model will be asked
-	Hold    bool   `json:"hold,omitempty"`    // leave schedules to the next host
+	Key     string         `json:"key"`
+	BaseURL string         `json:"baseURL"`
+	Keyless bool           `json:"keyless,omitempty"` // do without a key: no model will be asked
+	Hold    bool           `json:"hold,omitempty"`    // leave schedules to the next host
+	Secrets []secret.Print `json:"secrets,omitempty"` // of what no tool may show; the values themselves stay with us
 }
 
 // A readiness is what a detached host says on stdout, once.
@@ -159,14 +170,16 @@ func (c *connector) start(ctx context.Context) (hostFile, error) {
 			"start one with: coder serve",
 		}
 	}
-	if err := c.config.checkKey(); err != nil && !c.keyless {
-		return hostFile{}, err
+	if !c.keyless {
+		if err := c.hasKey(ctx); err != nil {
+			return hostFile{}, err
+		}
 	}
 	cmd, err := c.command()
 	if err != nil {
 		return hostFile{}, err
 	}
-	said, err := launch(ctx, cmd, offer{c.config.Key, c.config.BaseURL, c.keyless, c.hold})
+	said, err := launch(ctx, cmd, offer{c.config.key(), c.config.BaseURL, c.keyless, c.hold, c.app.secrets.Prints()})
 	switch {
 	case err != nil:
 		return hostFile{}, fmt.Errorf("starting a host: %w", err)
@@ -181,6 +194,14 @@ func (c *connector) start(ctx context.Context) (hostFile, error) {
 		return hostFile{}, err // it has ended already
 	}
 	return h, err
+}
+
+// hasKey refuses to host without a key; it looks for one that is kept.
+func (c *connector) hasKey(ctx context.Context) error {
+	if err := c.app.findKey(ctx, &c.config); err != nil {
+		return err
+	}
+	return c.config.checkKey()
 }
 
 // command is the same program as a host. Its environment does not hold the key.

@@ -47,7 +47,7 @@ func (s *serveCommand) openDetached(ctx context.Context) (*host, func() error, e
 		return nil, nil, err
 	}
 	file := &lumberjack.Logger{Filename: filepath.Join(dir, "host.log"), MaxSize: 10, MaxBackups: 3} // MiB
-	h, err := s.openPatiently(ctx, slog.New(slog.NewTextHandler(file, nil)))
+	h, err := s.openPatiently(ctx, s.logger(file))
 	if err != nil {
 		return nil, nil, errors.Join(err, file.Close())
 	}
@@ -100,7 +100,7 @@ func (s *serveCommand) say(h *host, failed error) error {
 	case errors.As(failed, &held):
 		r.Held = true
 	default:
-		r.Error, r.Hint = failed.Error(), hintOf(failed)
+		r.Error, r.Hint = s.app.secrets.Redact(failed.Error()), hintOf(failed)
 	}
 	line, err := json.Marshal(r)
 	if err != nil {

@@ -38,6 +38,7 @@ func (s *serveCommand) open(ctx context.Context, log *slog.Logger) (*host, error
 	if err != nil {
 		return nil, err
 	}
+	s.app.secrets.AddKey("server token", token)
 	if h.audit, err = s.app.openAudit(s.config.DataDir); err != nil {
 		return nil, err
 	}
@@ -54,7 +55,7 @@ func (s *serveCommand) open(ctx context.Context, log *slog.Logger) (*host, error
 		BaseURL: s.config.BaseURL, Model: s.config.Model, Mode: string(s.config.Mode), Detached: s.detached, Hold: s.hold,
 		RulesHash: rulesHash(s.config.Rules),
 	}
-	h.file.sign(s.config.Key)
+	h.file.sign(s.config.key())
 	h.server = server.New(server.Options{
 		Host: h.agents, Token: token, AllowOrigins: s.allowOrigins, Version: version(), Logger: log,
 		Audit: h.audit, Stop: h.stop, Changed: h.noteChange, Drain: h.drain, Stays: h.stays, Status: func() any { return h.info() },
@@ -73,6 +74,7 @@ func (h *host) openAgents(ctx context.Context) (*agent.Host, error) {
 	if err != nil {
 		return nil, err
 	}
+	opts.Secrets = s.app.secrets
 	opts.Logger, opts.Changed, opts.HoldSchedules, opts.Workdir = h.log, h.noteChange, s.hold, s.folder
 	opts.Audit = h.audit
 	agents, err := agent.Open(ctx, s.config.DataDir, opts)

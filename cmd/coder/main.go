@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/coder-agent/coder/agent/secret"
 	"github.com/coder-agent/coder/agent/store"
 	"github.com/coder-agent/coder/cmd/internal/headless"
 )
@@ -17,7 +18,10 @@ import (
 func main() {
 	w := world{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		getenv: os.Getenv, environ: os.Environ, signals: make(chan os.Signal, 2), exit: os.Exit,
+		getenv: os.Getenv, environ: os.Environ, signals: make(chan os.Signal, 2), exit: os.Exit, keyring: openKeyring(),
+	}
+	if err := conceal(w.environ()); err != nil {
+		fmt.Fprintf(w.stderr, "note: %v\n", err)
 	}
 	signal.Notify(w.signals, os.Interrupt, syscall.SIGTERM)
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a broken stdout or stderr is an error of the write, and no end
@@ -32,20 +36,27 @@ type world struct {
 	environ        func() []string
 	signals        chan os.Signal // interrupt and terminate; the first ends cleanly, the second at once
 	exit           func(int)
+	keyring        keyring // nil: there is none
 }
 
 // run executes one command line and returns the exit code.
 func run(ctx context.Context, args []string, w world) int {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	a := &app{world: w, args: args, taken: make(chan struct{})}
+	a := &app{world: w, args: args, taken: make(chan struct{}), secrets: &secret.Set{}}
+	learnSecrets(a.secrets, w.environ(), nil)
 	go a.obey(ctx, cancel)
 	root := newRoot(a)
 	root.SetArgs(args)
 	root.SetIn(w.stdin)
 	root.SetOut(w.stdout)
 	root.SetErr(w.stderr)
-	return report(w.stderr, root.ExecuteContext(ctx))
+	clean := a.secrets.Writer(w.stderr)
+	code := report(clean, root.ExecuteContext(ctx))
+	if err := clean.Flush(); err != nil && code == exitDone {
+		return exitFailed
+	}
+	return code
 }
 
 // errInterrupted is the cause with which a signal ends a command.

@@ -5,15 +5,18 @@ import (
 	"sync"
 
 	"github.com/spf13/cobra"
+
+	"github.com/coder-agent/coder/agent/secret"
 )
 
 // An app is one invocation of coder.
 type app struct {
 	world
-	args  []string
-	once  sync.Once
-	taken chan struct{} // closed when the command sees to signals itself
-	lines *bufio.Reader // of stdin, once somebody was asked: it may hold the answer to the next question
+	args    []string
+	once    sync.Once
+	taken   chan struct{} // closed when the command sees to signals itself
+	lines   *bufio.Reader // of stdin, once somebody was asked: it may hold the answer to the next question
+	secrets *secret.Set   // what neither errors nor logs nor transcripts hold
 }
 
 func newRoot(a *app) *cobra.Command {
@@ -37,7 +40,7 @@ can be joined from any number of front-ends.`,
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	for _, command := range []*cobra.Command{
 		newRun(a), newAttach(a), newServe(a), newDemo(a), newApprove(a), newDeny(a), newSessions(a), newSchedule(a), newTrust(a),
-		newStatus(a), newStop(a), newAudit(a), newDoctor(a), newConfig(a), newVersion(a),
+		newStatus(a), newStop(a), newAudit(a), newDoctor(a), newConfig(a), newLogin(a), newLogout(a), newVersion(a),
 	} {
 		root.AddCommand(command)
 	}

@@ -7,6 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -53,6 +56,7 @@ func TestScripts(t *testing.T) {
 			"attached":  attachedCmd,
 			"parked":    parkedCmd,
 			"shows":     showsCmd,
+			"browse":    browseCmd,
 		},
 	})
 }
@@ -98,6 +102,7 @@ func goCache() (string, error) {
 // A scripted is the model of one script.
 type scripted struct {
 	server *openroutertest.Server
+	issues string // the key that logins get; "": there are none
 	gates  []*openroutertest.Gate
 }
 
@@ -106,6 +111,7 @@ type modelKey struct{}
 // modelCmd starts a scripted model or steers it:
 //
 //	model FILE               serves the script in FILE
+//	model issue KEY FILE     the same, and gives the key to whoever logs in; requests with another it refuses
 //	model hold CHUNK FILE    the same, but holds each answer before its chunk
 //	model add FILE           puts more at the end of the script; add hold CHUNK FILE holds it
 //	model reached            waits until each held answer was asked for
@@ -114,6 +120,7 @@ type modelKey struct{}
 //	model extended [FROM]    fails unless each request (after the FROMth, from 0) repeats the one before, byte for byte, and adds to it
 //	model unheard WORD       fails if a request held the word
 //	model told WORD          fails unless the last request held the word
+//	model unsent WORD        fails if the headers of a request held the word
 //	model window TOKENS      says in the list of models how much the default model takes
 func modelCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
@@ -152,6 +159,12 @@ func modelCmd(ts *testscript.TestScript, neg bool, args []string) {
 		if last := requests[len(requests)-1].Body; !bytes.Contains(last, []byte(args[1])) {
 			ts.Fatalf("the model was not told %q: %s", args[1], last)
 		}
+	case "unsent":
+		for _, r := range m.server.Requests() {
+			if strings.Contains(fmt.Sprint(r.Header), args[1]) {
+				ts.Fatalf("the model was sent %q: %v", args[1], r.Header)
+			}
+		}
 	case "window":
 		tokens, err := strconv.Atoi(args[1])
 		ts.Check(err)
@@ -164,6 +177,9 @@ func modelCmd(ts *testscript.TestScript, neg bool, args []string) {
 			return
 		}
 		m.server.Add(load(ts, args[1])...)
+	case "issue":
+		m.issues = args[1]
+		m.start(ts, load(ts, args[2]))
 	case "hold":
 		chunk, err := strconv.Atoi(args[1])
 		ts.Check(err)
@@ -206,6 +222,10 @@ func (m *scripted) extended(from int) error {
 
 func (m *scripted) start(ts *testscript.TestScript, script []openroutertest.Response) {
 	m.server = openroutertest.New(script...)
+	if m.issues != "" {
+		m.server.Issue(m.issues)
+		m.issues = ""
+	}
 	ts.Check(m.server.Start())
 	ts.Defer(func() { _ = m.server.Close() })
 	ts.Setenv("OPENROUTER_BASE_URL", m.server.URL())
@@ -380,6 +400,35 @@ func showsCmd(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s does not show %q but:\n%s", args[0], args[1], data)
 		}
 	}
+}
+
+// browseCmd is the browser of a login: it opens the page that the output of coder login names, goes where the provider
+// sends it, and writes what it is shown there to a file: browse OUTPUT FILE. With forged it brings a code of its own to the
+// wrong path first: that must be refused.
+func browseCmd(ts *testscript.TestScript, neg bool, args []string) {
+	showsCmd(ts, false, []string{args[0], "/auth?"})
+	_, rest, _ := strings.Cut(ts.ReadFile(args[0]), "  http")
+	page, _, _ := strings.Cut("http"+rest, "\n")
+	if len(args) > 2 {
+		u, err := url.Parse(page)
+		ts.Check(err)
+		back, err := url.Parse(u.Query().Get("callback_url"))
+		ts.Check(err)
+		for _, forged := range []string{"/callback?code=forged", "/callback/x?code=forged", back.Path} {
+			resp, err := http.Get("http://" + back.Host + forged)
+			ts.Check(err)
+			ts.Check(resp.Body.Close())
+			if resp.StatusCode < 400 {
+				ts.Fatalf("%s: %s", forged, resp.Status)
+			}
+		}
+	}
+	resp, err := http.Get(page)
+	ts.Check(err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), fmt.Appendf(nil, "%s\n%s\n%s", resp.Status, resp.Header.Get("Content-Security-Policy"), text), 0o600))
 }
 
 // parkedCmd waits until a session waits for a decision: parked NAME.

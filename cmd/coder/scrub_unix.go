@@ -13,14 +13,14 @@ import (
 
 const canScrub = true
 
-// scrub starts this process anew, with the same id, in an environment that does not hold the key: unsetting a variable
-// leaves it readable in /proc, for every tool that runs. The key goes over a pipe. It returns only if that fails.
+// scrub starts this process anew, with the same id, in an environment that holds no secrets: unsetting a variable leaves
+// it readable for every tool that runs. The key goes over a pipe. It returns only if that fails.
 func (s *serveCommand) scrub() error {
 	exe, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("finding our own program: %w", err)
 	}
-	line, err := json.Marshal(offer{Key: s.config.Key, BaseURL: s.config.BaseURL})
+	line, err := json.Marshal(offer{Key: s.config.key(), BaseURL: s.config.BaseURL, Secrets: s.app.secrets.Prints()})
 	if err != nil {
 		return err
 	}
@@ -28,7 +28,7 @@ func (s *serveCommand) scrub() error {
 	if err != nil {
 		return err
 	}
-	_, err = in.Write(line) // a pipe holds 4 KiB at least
+	_, err = in.Write(line) // a pipe holds it: a hundred prints have some 20 KB
 	if err := errors.Join(err, in.Close()); err != nil {
 		return err
 	}

@@ -91,14 +91,16 @@ func (s *serveCommand) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := s.app.findKey(ctx, &s.config); err != nil {
+		return err
+	}
 	if err := s.check(); err != nil {
 		return err
 	}
-	if canScrub && s.keyFD == 0 && s.config.Key != "" {
+	if canScrub && s.keyFD == 0 && len(secretVariables(s.app.environ())) > 0 {
 		return s.scrub()
 	}
-	log := slog.New(slog.NewTextHandler(s.app.stderr, nil))
-	h, err := s.openPatiently(ctx, log)
+	h, err := s.openPatiently(ctx, s.logger(s.app.stderr))
 	if err != nil {
 		return err
 	}
@@ -117,7 +119,14 @@ func (s *serveCommand) take(from io.Reader) error {
 		return fmt.Errorf("reading the key that is handed over: %w", err)
 	}
 	s.config.Key, s.config.BaseURL, s.keyless, s.hold = o.Key, o.BaseURL, o.Keyless, o.Hold
+	s.app.secrets.AddKey(keyVar, o.Key)
+	s.app.secrets.AddPrints(o.Secrets)
 	return nil
+}
+
+// logger logs as text, without any secret.
+func (s *serveCommand) logger(to io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{ReplaceAttr: s.app.secrets.ReplaceAttr}))
 }
 
 // check refuses before anything is opened.

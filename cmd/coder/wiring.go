@@ -13,7 +13,7 @@ import (
 // agentOptions joins the provider and the tools to the host of the agents.
 func agentOptions(c config, environ []string) (agent.Options, error) {
 	model, err := openrouter.New(openrouter.Options{
-		Key: c.Key, BaseURL: c.BaseURL, Model: c.Model, Title: "coder", Proxy: http.ProxyFromEnvironment,
+		Key: c.key(), BaseURL: c.BaseURL, Model: c.Model, Title: "coder", Proxy: http.ProxyFromEnvironment,
 	})
 	if err != nil {
 		return agent.Options{}, err
