@@ -237,8 +237,14 @@ func TestNoSecretGetsOut(t *testing.T) {
 				c.run("run", "--session", "s", "fail "+fault)
 			}
 			for _, args := range [][]string{
-				{"sessions", "show", "s"}, {"sessions", "show", "s", "--output", "json"}, {"sessions", "list"}, {"config"}, {"config", "--json"},
-				{"schedule", "list"}, {"status"}, {"run", "--session", "s", "--mode", canaryKey, "x"},
+				{"sessions", "show", "s"},
+				{"sessions", "show", "s", "--output", "json"},
+				{"sessions", "list"},
+				{"config"},
+				{"config", "--json"},
+				{"schedule", "list"},
+				{"status"},
+				{"run", "--session", "s", "--mode", canaryKey, "x"},
 			} {
 				c.run(args...)
 			}

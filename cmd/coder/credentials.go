@@ -130,7 +130,7 @@ func (a *app) keep(ctx context.Context, baseURL, key string, file bool) (where s
 		if ctx.Err() != nil {
 			return "", context.Cause(ctx)
 		}
-		fmt.Fprintf(a.stderr, "note: %v; the key goes to a file that only you can read\n", err)
+		fmt.Fprintf(a.stderr, "note: %s; the key goes to a file that only you can read\n", a.secrets.Redact(err.Error()))
 		kept.Key, where = key, credentialsFile()
 	}
 	return where, c.with(baseURL, kept).write()

@@ -15,6 +15,7 @@ type doctor struct {
 	app     *app
 	cmd     *cobra.Command
 	config  config  // as far as it is right
+	keyErr  error   // why a key that is kept cannot be read
 	wrong   []error // what in the settings is not
 	offline bool
 	asJSON  bool
@@ -102,6 +103,7 @@ It exits with 1 when there is a problem; warnings and notes are none.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d.cmd = cmd
 			d.config, d.wrong = a.resolve(cmd)
+			d.keyErr = a.findKey(cmd.Context(), &d.config)
 			if i := slices.IndexFunc(d.wrong, isUsage); i >= 0 {
 				return d.wrong[i]
 			}

@@ -26,9 +26,11 @@ func (d *doctor) lookConfig(context.Context) finding {
 func (d *doctor) lookKey(context.Context) finding {
 	key := keyShown(d.config)
 	switch err := d.config.checkKey(); {
+	case d.keyErr != nil:
+		return failing(problem, d.keyErr, "")
 	case err != nil:
 		return failing(problem, err, "")
-	case d.config.Key == "":
+	case d.config.key() == "":
 		return finding{Status: fine, Text: "none, and a model server on this machine needs none"}
 	}
 	return finding{Status: fine, Text: fmt.Sprintf("%s, from %s", key.Text, key.From)}
@@ -44,7 +46,7 @@ func (d *doctor) lookProvider(ctx context.Context) finding {
 		return f
 	}
 	client, err := openrouter.New(openrouter.Options{
-		Key: d.config.Key, BaseURL: d.config.BaseURL, Model: d.config.Model, Retries: 1, Proxy: http.ProxyFromEnvironment,
+		Key: d.config.key(), BaseURL: d.config.BaseURL, Model: d.config.Model, Retries: 1, Proxy: http.ProxyFromEnvironment,
 	})
 	if err != nil {
 		return failing(problem, err, "")
@@ -57,7 +59,7 @@ func (d *doctor) lookProvider(ctx context.Context) finding {
 
 // lookCredit asks what the key may do, and reports whether the provider has answered.
 func (d *doctor) lookCredit(ctx context.Context, client *openrouter.Client, f *finding) bool {
-	if d.config.Key == "" {
+	if d.config.key() == "" {
 		return false
 	}
 	key, err := client.Key(ctx)

@@ -10,7 +10,7 @@ import (
 
 // openAudit opens the audit log of a data dir. Hosts and the commands that write to it open it alike.
 func (a *app) openAudit(dataDir string) (*audit.Log, error) {
-	log, err := audit.Open(dataDir, audit.Options{})
+	log, err := audit.Open(dataDir, audit.Options{Redact: a.secrets.Redact})
 	return log, unusable(err)
 }
 

@@ -34,9 +34,6 @@ func alive(pid int) bool {
 	return !ok || len(state) == 0 || state[0] != 'Z'
 }
 
-// hasModes says that the mode of a file tells who may read it.
-const hasModes = true
-
 func ownedByUs(info fs.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return ok && int(stat.Uid) == os.Geteuid()

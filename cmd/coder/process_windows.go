@@ -31,9 +31,6 @@ func alive(pid int) bool {
 	return err == nil && event == uint32(windows.WAIT_TIMEOUT)
 }
 
-// hasModes is false: the lists that say who may read a file are not in its mode.
-const hasModes = false
-
 // ownedByUs trusts the folder: it lies in the user's profile, which Windows closes to others.
 func ownedByUs(fs.FileInfo) bool { return true }
 
