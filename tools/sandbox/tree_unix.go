@@ -19,7 +19,7 @@ type tree struct {
 
 func start(cmd *exec.Cmd, marker string) (*tree, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
+	if err := begin(cmd); err != nil {
 		return nil, err
 	}
 	return &tree{root: cmd.Process.Pid, marker: marker}, nil
