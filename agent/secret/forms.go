@@ -25,8 +25,8 @@ func quotings(value string) []string {
 		inner(strings.TrimSuffix(plain.String(), "\n")),
 		inner(strconv.Quote(value)),
 		strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "`", "\\`").Replace(value), // declare -x NAME="…"
-		strings.ReplaceAll(value, `'`, `'\''`), // export NAME='…'
-		octal(value), // declare -x NAME=$'…'
+		strings.ReplaceAll(value, `'`, `'\''`),                                          // export NAME='…'
+		octal(value),                                                                    // declare -x NAME=$'…'
 	)
 }
 
