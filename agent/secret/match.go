@@ -1,13 +1,19 @@
 package secret
 
-import "crypto/sha256"
+import (
+	"crypto/sha256"
+	"maps"
+	"slices"
+)
 
 // A matcher finds patterns in a text in one pass. Each pattern has at least eight bytes, and a hash of its first eight
 // sets a bit; where the hash of eight bytes of the text has its bit set, the patterns with that hash are compared. So
 // the cost does not grow with the number of patterns, and most texts are passed over at about a byte in a nanosecond.
 type matcher struct {
-	bits [1 << 16 / 64]uint64
-	at   map[uint16][]pattern // by head
+	bits   [1 << 16 / 64]uint64
+	at     map[uint16][]pattern // by head
+	begins map[string]bool      // the first one to seven bytes of patterns that are no prints
+	prints bool                 // there is a print: it may begin with anything but a line break among its first eight bytes
 }
 
 // A pattern is a form of a value, or the print of one.
@@ -20,8 +26,15 @@ type pattern struct {
 	print Print
 }
 
-func newMatcher() *matcher { return &matcher{at: make(map[uint16][]pattern)} }
+func newMatcher() *matcher {
+	return &matcher{at: make(map[uint16][]pattern), begins: make(map[string]bool)}
+}
 
+func (m *matcher) clone() *matcher {
+	return &matcher{bits: m.bits, at: maps.Clone(m.at), begins: maps.Clone(m.begins), prints: m.prints}
+}
+
+// add may only be called before the matcher is used by others; lists that it shares with one that is, it copies.
 func (m *matcher) add(p pattern) {
 	for _, have := range m.at[p.head] {
 		if have.text == p.text && have.print.equal(p.print) {
@@ -29,7 +42,24 @@ func (m *matcher) add(p pattern) {
 		}
 	}
 	m.bits[p.head/64] |= 1 << (p.head % 64)
-	m.at[p.head] = append(m.at[p.head], p)
+	m.at[p.head] = append(slices.Clip(m.at[p.head]), p)
+	m.prints = m.prints || p.text == ""
+	for n := 1; n < min(len(p.text), minSize); n++ {
+		m.begins[p.text[:n]] = true
+	}
+}
+
+// mayBegin reports whether a text of less than eight bytes, to which more may come, may be the beginning of a value.
+func mayBegin[T string | []byte](m *matcher, t T) bool {
+	if m.begins[string(t)] {
+		return true
+	}
+	for i := range len(t) {
+		if t[i] == '\n' {
+			return false
+		}
+	}
+	return m.prints
 }
 
 // headOf hashes the eight bytes at i, which must be there.
@@ -73,7 +103,12 @@ func next[T string | []byte](m *matcher, t T, from int, whole bool) found {
 	if whole {
 		return found{start: len(t)}
 	}
-	return found{start: max(from, last+1)} // fewer than eight bytes are left: they tell nothing yet
+	for i := max(from, last+1); i < len(t); i++ { // fewer than eight bytes are left
+		if mayBegin(m, t[i:]) {
+			return found{start: i}
+		}
+	}
+	return found{start: len(t)}
 }
 
 // match returns how many bytes of the text from i on are the pattern, 0 when they are not, and whether the text is too

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/rand"
 	"slices"
+	"strings"
 )
 
 // mostPrints bounds what is handed to another process.
@@ -22,6 +23,9 @@ func (s *Set) Prints() []Print {
 			if p.text == "" {
 				prints = append(prints, p.print)
 				continue
+			}
+			if strings.Contains(p.text[:minSize], "\n") {
+				continue // see matcher.prints
 			}
 			print := Print{Name: p.name, Size: p.size, Head: p.head, Salt: salt}
 			print.Sum = print.of(p.text)

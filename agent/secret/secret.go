@@ -58,11 +58,7 @@ func (s *Set) add(patterns []pattern) {
 	defer s.mu.Unlock()
 	next := newMatcher()
 	if old := s.matcher.Load(); old != nil {
-		for _, list := range old.at {
-			for _, p := range list {
-				next.add(p)
-			}
-		}
+		next = old.clone()
 	}
 	for _, p := range patterns {
 		next.add(p)

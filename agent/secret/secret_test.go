@@ -146,6 +146,24 @@ func TestWriterHoldsNothingBackForNobody(t *testing.T) {
 	}
 }
 
+// What cannot become a value is shown at once: a user looks at it.
+func TestWriterPassesLinesAtOnce(t *testing.T) {
+	s := known()
+	var out strings.Builder
+	w := s.Writer(&out)
+	for _, tt := range []struct{ write, want string }{{"first\n", "first\n"}, {"ok ", "first\nok "}, {"sk-or-", "first\nok "}, {"x", "first\nok sk-or-x"}} {
+		if _, err := io.WriteString(w, tt.write); err != nil || out.String() != tt.want {
+			t.Errorf("after %q there is %q, %v", tt.write, out.String(), err)
+		}
+	}
+	printed := &Set{}
+	printed.AddPrints(s.Prints())
+	out.Reset()
+	if _, err := io.WriteString(printed.Writer(&out), "first\n"); err != nil || out.String() != "first\n" {
+		t.Errorf("with prints there is %q, %v", out.String(), err)
+	}
+}
+
 func TestWriterTellsWhyItCannot(t *testing.T) {
 	full := errors.New("full")
 	w := known().Writer(writerFunc(func([]byte) (int, error) { return 0, full }))
@@ -273,5 +291,16 @@ func BenchmarkWriter(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		_, _ = w.Write(p)
+	}
+}
+
+// Every process of coder begins with this.
+func BenchmarkLearn(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		s := known()
+		for i := range 10 {
+			s.Add("SECRET", fmt.Sprintf("%032x", i))
+		}
 	}
 }

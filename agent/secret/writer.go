@@ -3,8 +3,7 @@ package secret
 import "io"
 
 // A Writer passes text on without the values that its set knows, also when one comes in several writes: what may be the
-// beginning of a value is held back until more comes, which is never more than a value is long, and the last seven bytes
-// always. It is for one goroutine.
+// beginning of a value is held back until more comes, which is never more than a value is long. It is for one goroutine.
 type Writer struct {
 	set  *Set
 	to   io.Writer
