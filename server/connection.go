@@ -83,12 +83,12 @@ type connection struct {
 // socket makes the handshake of one WebSocket. Its connection lives on when the request is over.
 func (s *Server) socket(w http.ResponseWriter, r *http.Request, name string) {
 	if s.stopping.Load() {
-		refuse(w, agent.ErrShutdown)
+		s.refuse(w, agent.ErrShutdown)
 		return
 	}
 	a, err := s.opts.Host.Agent(r.Context(), name)
 	if err != nil {
-		refuse(w, err)
+		s.refuse(w, err)
 		return
 	}
 	c := newConnection(s, a, name, r)
@@ -136,7 +136,7 @@ func (c *connection) accept(w http.ResponseWriter, r *http.Request) bool {
 	var err error
 	if c.sub, err = c.agent.SubscribeAs(s.life, c.kind); err != nil {
 		s.opts.Logger.Error("subscribing", "session", c.name, "err", err)
-		refuse(w, err)
+		s.refuse(w, err)
 		return false
 	}
 	// Origin has been checked, by the guard: the library would compare it with Host only.

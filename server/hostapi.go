@@ -144,7 +144,7 @@ func (s *Server) failed(w http.ResponseWriter, deed string, err error) {
 	} else {
 		s.opts.Logger.Error(deed, "err", err)
 	}
-	refuse(w, err)
+	s.refuse(w, err)
 }
 
 // Schedules is the answer of GET /host/schedules.
@@ -163,7 +163,7 @@ func (s *Server) schedules(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) cancelSchedule(w http.ResponseWriter, r *http.Request, id string) {
 	if err := s.opts.Host.CancelSchedule(r.Context(), id); err != nil {
-		refuse(w, err)
+		s.refuse(w, err)
 		return
 	}
 	answer(w, http.StatusOK, struct {

@@ -61,7 +61,7 @@ func (c *connection) prompt(ctx context.Context, f wire.ChatRequest) {
 	}
 	switch {
 	case err != nil:
-		refused := agent.Turn{ID: f.ID, MessageIDs: agent.PromptIDs(f.Messages), Error: err.Error()}
+		refused := agent.Turn{ID: f.ID, MessageIDs: agent.PromptIDs(f.Messages), Error: c.server.told(err)}
 		var hinted interface{ Hint() string }
 		if errors.As(err, &hinted) {
 			refused.Hint = hinted.Hint()
@@ -186,7 +186,7 @@ func (c *connection) result(ctx context.Context, f wire.Call) wire.CallResult {
 		}
 	})
 	if err != nil {
-		return wire.CallResult{ID: f.ID, Error: err.Error()}
+		return wire.CallResult{ID: f.ID, Error: c.server.told(err)}
 	}
 	if v == nil {
 		return wire.CallResult{ID: f.ID, Success: true, Done: true}

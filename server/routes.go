@@ -130,7 +130,7 @@ func (s *Server) messages(w http.ResponseWriter, r *http.Request, name string) {
 	list, err := s.opts.Host.Messages(r.Context(), name)
 	if err != nil {
 		s.opts.Logger.Error("reading messages", "session", name, "err", err)
-		refuse(w, err)
+		s.refuse(w, err)
 		return
 	}
 	if list == nil {
@@ -146,7 +146,7 @@ type errorBody struct {
 }
 
 // refuse answers with the error, and its hint if it has one.
-func refuse(w http.ResponseWriter, err error) {
+func (s *Server) refuse(w http.ResponseWriter, err error) {
 	status := http.StatusInternalServerError
 	var name *agent.NameError
 	var none *agent.NoScheduleError
@@ -159,13 +159,16 @@ func refuse(w http.ResponseWriter, err error) {
 	case errors.As(err, &none), errors.As(err, &noSession):
 		status = http.StatusNotFound
 	}
-	body := errorBody{Error: err.Error()}
+	body := errorBody{Error: s.told(err)}
 	var hinted interface{ Hint() string }
 	if errors.As(err, &hinted) {
 		body.Hint = hinted.Hint()
 	}
 	answer(w, status, body)
 }
+
+// told is the text of an error as whoever asked may read it.
+func (s *Server) told(err error) string { return s.opts.Host.Redact(err.Error()) }
 
 // answer writes v as JSON. That the client has gone meanwhile is not worth a word.
 func answer(w http.ResponseWriter, status int, v any) {
