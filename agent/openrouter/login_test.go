@@ -82,7 +82,9 @@ func TestWhatAKeyMayDo(t *testing.T) {
 		"a server without the page": {openroutertest.New().ServeHTTP, 404},
 		"a page of something else":  {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }, 404},
 		"JSON of something else":    {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) }, 404},
-		"a redirect":                {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect) }, 307},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		}, 307},
 	} {
 		other := httptest.NewServer(tt.serve)
 		_, err := client(t, Options{BaseURL: other.URL + "/api/v1"}).Key(t.Context())
