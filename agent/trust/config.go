@@ -21,6 +21,7 @@ const (
 	maxSettings = 32
 	maxShown    = 32  // servers
 	maxText     = 200 // characters of what is shown of a server or a setting
+	maxProblem  = 800 // characters of what is said of a problem: it may quote a rule
 )
 
 // refused are the settings that no project may choose, in lower case: they say where prompts and the key go, what the
@@ -44,6 +45,10 @@ func (f *Folder) readConfig(root *os.Root, tools []string) {
 		f.problem(ConfigFile, 0, true, "its rules cannot be read: it has more than %d KiB", maxConfig>>10)
 		return
 	}
+	f.parseConfig(data, tools)
+}
+
+func (f *Folder) parseConfig(data []byte, tools []string) {
 	value, err := hujson.Parse(data)
 	if err != nil {
 		line, text := syntax(err)
@@ -68,7 +73,7 @@ func (f *Folder) readConfig(root *os.Root, tools []string) {
 			kind = Refused
 		}
 		if settings++; settings <= maxSettings {
-			f.Wants = append(f.Wants, Want{Kind: kind, Path: ConfigFile, Line: line, Text: clip(visible(name))})
+			f.Wants = append(f.Wants, Want{Kind: kind, Path: ConfigFile, Line: line, Text: clip(visible(name), maxText)})
 		}
 	}
 	if settings > maxSettings {
@@ -184,15 +189,19 @@ func (f *Folder) readServers(root *os.Root) {
 		f.problem(ServersFile, 0, false, "it cannot be read: %v", err)
 		return
 	}
-	names := make([]string, 0, len(file.Servers))
-	for name := range file.Servers {
+	f.listServers(file.Servers)
+}
+
+func (f *Folder) listServers(servers map[string]server) {
+	names := make([]string, 0, len(servers))
+	for name := range servers {
 		names = append(names, name)
 	}
 	slices.Sort(names)
 	for _, name := range names[:min(len(names), maxShown)] {
-		s := file.Servers[name]
+		s := servers[name]
 		f.Wants = append(f.Wants, Want{
-			Kind: Server, Path: ServersFile, Text: clip(visible(name + ": " + s.does())), ID: s.id(f.Path),
+			Kind: Server, Path: ServersFile, Text: clip(visible(name+": "+s.does()), maxText), ID: s.id(f.Path),
 		})
 	}
 	if more := len(names) - maxShown; more > 0 {
@@ -225,11 +234,11 @@ func (s server) id(folder string) string {
 	return newPart(Server, "", "command\x00"+string(data)).Hash
 }
 
-// clip makes a text one line of bounded length.
-func clip(s string) string {
+// clip makes a text one line of at most so many characters.
+func clip(s string, most int) string {
 	s = strings.Join(strings.Fields(s), " ")
-	if r := []rune(s); len(r) > maxText {
-		return string(r[:maxText-1]) + "…"
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
 	}
 	return s
 }

@@ -182,7 +182,8 @@ func (p *Problem) Hint() string {
 }
 
 func (f *Folder) problem(path string, line int, rules bool, format string, args ...any) {
-	f.Problems = append(f.Problems, &Problem{f.Path, path, line, visible(fmt.Sprintf(format, args...)), rules})
+	what := clip(visible(fmt.Sprintf(format, args...)), maxProblem) // it may quote what stands there
+	f.Problems = append(f.Problems, &Problem{f.Path, path, line, what, rules})
 }
 
 // read reads what a folder brings.

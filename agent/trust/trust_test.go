@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/coder-agent/coder/agent/permission"
 )
 
 // folder makes a folder with files.
@@ -170,6 +172,31 @@ func TestInstructionsAreCutAndNothingInThemHides(t *testing.T) {
 	if w := f.Wants[0]; w.Hidden != 3 || w.Bytes > maxInstructions || w.Bytes < maxInstructions-1 {
 		t.Errorf("it is shown as %+v", w)
 	}
+}
+
+// FuzzConfig reads whatever a repository may bring: it must not panic, and nothing that is shown of it may hide.
+func FuzzConfig(f *testing.F) {
+	f.Add([]byte(both))
+	f.Add([]byte("{\"rules\": [\"deny read(a)\", 7, \"allow bash(\x1b[2J)\"], \"a\\u202eb\": {}}"))
+	f.Add([]byte(`{"rules": {"a": []}} // x`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		folder := Folder{Path: "/p", State: Untrusted}
+		folder.parseConfig(data, nil)
+		folder.settle()
+		for _, line := range shown(folder) {
+			if countHidden(line) > 0 || len(line) > 4<<10 {
+				t.Errorf("of %q it shows %q", data, line)
+			}
+		}
+		for _, r := range folder.Rules() {
+			if r.Decision == permission.Allow {
+				t.Errorf("of %q the rule %s holds", data, r)
+			}
+		}
+		if len(folder.Wants) > maxRules+maxSettings || len(folder.rules) > maxRules {
+			t.Errorf("of %q it takes %d wants", data, len(folder.Wants))
+		}
+	})
 }
 
 const both = `{"rules": ["allow bash(make)", "deny read(a)"]}`
