@@ -49,6 +49,10 @@ func (f *Folder) readConfig(root *os.Root, tools []string) {
 }
 
 func (f *Folder) parseConfig(data []byte, tools []string) {
+	if err := checkDepth(data); err != nil {
+		f.problem(ConfigFile, 0, true, "its rules cannot be read: %v", err)
+		return
+	}
 	value, err := hujson.Parse(data)
 	if err != nil {
 		line, text := syntax(err)
@@ -181,9 +185,13 @@ func (f *Folder) readServers(root *os.Root) {
 	case len(data) > maxServers:
 		err = fmt.Errorf("it has more than %d KiB", maxServers>>10)
 	default:
-		if data, err = hujson.Standardize(data); err == nil {
-			err = json.Unmarshal(data, &file)
-		}
+		err = checkDepth(data)
+	}
+	if err == nil {
+		data, err = hujson.Standardize(data)
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &file)
 	}
 	if err != nil {
 		f.problem(ServersFile, 0, false, "it cannot be read: %v", err)

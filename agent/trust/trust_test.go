@@ -96,6 +96,12 @@ func TestWhatAFolderBrings(t *testing.T) {
 			[]string{"mcp a: npx -y p", `mcp b: https://x/\x1b[2J`},
 		},
 		{"servers that cannot be read", map[string]string{ServersFile: "{"}, []string{"/.mcp.json: it cannot be read: "}},
+		{
+			"lists in lists, behind what looks like the beginning of a string",
+			map[string]string{ConfigFile: "{ // \"\n /* \" */ \"a\\\"\": " + strings.Repeat("[", 1000), ServersFile: strings.Repeat(`{"a":`, 1000)},
+			[]string{"/.coder/config.json: its rules cannot be read: it is nested too deep", "/.mcp.json: it cannot be read: it is nested too deep"},
+		},
+		{"brackets in strings and comments are no lists", map[string]string{ConfigFile: `{"` + strings.Repeat("[", 100) + `": 1 /* ` + strings.Repeat("[", 100) + " */}"}, []string{"setting [[["}},
 		{".coder is no folder", map[string]string{".coder": ""}, nil},
 		{"a setting with control characters", map[string]string{ConfigFile: `{"a\u001b[31m\nb": 1}`}, []string{`setting a\x1b[31m b`}},
 	} {
