@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/coder-agent/coder/agent/chat"
 	"github.com/coder-agent/coder/agent/store"
@@ -87,7 +88,8 @@ func (s *state) replaceTools(specs []chat.ToolSpec) error {
 
 // settleCall commits the decision on a call of a turn that is parked, or a client's result of it, and when it was the
 // last that the turn waited for, opens the continuation in the same transaction.
-func (s *state) settleCall(event chat.Event, callID, by string) error {
+// also is done in that transaction too.
+func (s *state) settleCall(event chat.Event, callID, by string, also ...func(*store.Tx) error) error {
 	if s.closing {
 		return ErrShutdown
 	}
@@ -104,7 +106,8 @@ func (s *state) settleCall(event chat.Event, callID, by string) error {
 			return err
 		}
 	}
-	old := s.session
+	old, denyAt := s.session, s.denyAt()
+	s.waitsFrom(next, s.agent.host.opts.Now())
 	switch {
 	case more != nil:
 		s.session.Status = string(Running)
@@ -113,6 +116,11 @@ func (s *state) settleCall(event chat.Event, callID, by string) error {
 	}
 	s.claim()
 	err := s.write(store.Safe, func(tx *store.Tx) error {
+		for _, do := range also {
+			if err := do(tx); err != nil {
+				return err
+			}
+		}
 		if err := tx.PutMessage(s.agent.key, next.Len()-1, last); err != nil || more == nil {
 			return err
 		}
@@ -124,12 +132,40 @@ func (s *state) settleCall(event chat.Event, callID, by string) error {
 	}
 	s.script = next
 	s.noteDecided(event)
+	s.lookAfterDeadline(denyAt)
 	s.publishLast(by)
 	if more != nil {
 		s.goOn(more)
 	}
 	s.takeUp(old.Provider)
 	s.refresh("")
+	return nil
+}
+
+// void ends the calls of a parked turn: none of them can be approved or answered any more, and the turn does not go on.
+func (s *state) void() error {
+	if s.turn != nil || !s.parked() {
+		return nil
+	}
+	next := s.script.Fork()
+	for range 2 { // when none waits any more, those behind it are owed
+		for _, c := range slices.Concat(next.Waiting(), next.Delegated(), next.Owed().Calls) {
+			next.Apply(chat.ToolFailed{ToolCallID: c.ID, ErrorText: s.unfinished(c, chat.FinishCancelled)})
+		}
+	}
+	last, _ := next.Last()
+	old, denyAt := s.session, s.denyAt()
+	s.session.Status, s.session.Waiting = string(Idle), time.Time{}
+	err := s.write(store.Safe, func(tx *store.Tx) error { return tx.PutMessage(s.agent.key, next.Len()-1, last) })
+	if err != nil {
+		s.session = old
+		return fmt.Errorf("cancelling what waits in session %s: %w", s.agent.name, err)
+	}
+	s.script = next
+	s.lookAfterDeadline(denyAt)
+	s.publishLast("")
+	s.refresh("")
+	s.next()
 	return nil
 }
 

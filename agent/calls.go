@@ -48,7 +48,7 @@ func (t *turn) runGroup(ctx context.Context, calls []chat.ToolCall) error {
 	var starts []chat.Event
 	var run []granted
 	durability := store.Fast
-	bounds := t.bounds()
+	bounds, asked := t.bounds(), t.asked(calls)
 	for _, c := range calls {
 		tool, ok := t.agent.host.tools[c.Name]
 		switch {
@@ -71,6 +71,10 @@ func (t *turn) runGroup(ctx context.Context, calls []chat.ToolCall) error {
 			t.noteJudged(c, bounds, j)
 			continue
 		}
+		if why := outdated(asked[c.ID], j); why != "" && j.verdict.Decision == permission.Ask {
+			starts = append(starts, chat.ToolFailed{ToolCallID: c.ID, ErrorText: why})
+			continue
+		}
 		if !t.reads(c) {
 			durability = store.Safe
 		}
@@ -86,6 +90,21 @@ func (t *turn) runGroup(ctx context.Context, calls []chat.ToolCall) error {
 		group.Go(func() error { return t.runCall(ctx, c) })
 	}
 	return group.Wait()
+}
+
+// asked are the questions about the calls that were approved.
+func (t *turn) asked(calls []chat.ToolCall) map[string]chat.Judged {
+	questions := map[string]chat.Judged{}
+	// An error would say that the host has closed; then nothing of what follows is recorded.
+	_ = t.agent.do(context.WithoutCancel(t.ctx), func(s *state) error {
+		for _, c := range calls {
+			if asked, ok := s.script.Asked(c.ID); ok {
+				questions[c.ID] = asked
+			}
+		}
+		return nil
+	})
+	return questions
 }
 
 // granted is a call with what it may reach.

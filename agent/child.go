@@ -99,13 +99,14 @@ func (a *CoderAgent) inherit(ctx context.Context, row store.Session) (store.Sess
 		return row, err
 	}
 	row.Workdir, row.Model, row.Mode, row.MaxCost = rows[0].Workdir, rows[0].Model, rows[0].Mode, rows[0].MaxCost
+	row.DenyAfter = rows[0].DenyAfter
 	return row, nil
 }
 
 // mode is the session's mode as it holds now: never looser than that of any session above it, which may have been
 // tightened meanwhile. If theirs cannot be read, nothing may change.
 func (s *state) mode() permission.Mode {
-	mode := permission.Mode(s.session.Mode)
+	mode := s.unplanned(permission.Mode(s.session.Mode))
 	rows, err := s.agent.ancestors(context.WithoutCancel(s.agent.host.ctx))
 	if err != nil {
 		s.agent.host.opts.Logger.Error("judging a child by its parent's mode", "session", s.agent.key, "err", err)

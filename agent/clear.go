@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/coder-agent/coder/agent/chat"
 	"github.com/coder-agent/coder/agent/store"
@@ -18,14 +19,15 @@ const (
 // Clear cancels all turns and empties the transcript. What it has cost stays, and so does a title that a client has set.
 func (a *CoderAgent) Clear(ctx context.Context) error {
 	return a.still(ctx, func(s *state) error {
-		old, gone := s.session, s.withCleared()
-		s.session.Status, s.session.Messages = string(Idle), 0
+		old, gone, denyAt := s.session, s.withCleared(), s.denyAt()
+		s.session.Status, s.session.Messages, s.session.Waiting = string(Idle), 0, time.Time{}
 		if !s.session.Titled {
 			s.session.Title = "" // the next prompt gives it
 		}
 		err := s.write(store.Safe, func(tx *store.Tx) error {
 			for _, err := range []error{
 				tx.ClearMessages(a.key), tx.PutCleared(a.key, gone), tx.PutClientTools(a.key, ""), tx.DropSystem(a.key),
+				tx.DropRules(a.key), // whoever begins anew does not see what had been allowed
 			} {
 				if err != nil {
 					return err
@@ -37,7 +39,8 @@ func (a *CoderAgent) Clear(ctx context.Context) error {
 			s.session = old
 			return fmt.Errorf("clearing session %s: %w", a.name, err)
 		}
-		s.script, s.failed, s.system, s.tools, s.cleared = chat.NewTranscript(nil), nil, nil, nil, gone
+		s.script, s.failed, s.system, s.tools, s.cleared, s.rules = chat.NewTranscript(nil), nil, nil, nil, gone, nil
+		s.lookAfterDeadline(denyAt)
 		s.relearn()
 		s.publish(Cleared{By: callerFrom(ctx).Connection})
 		s.refresh("")

@@ -24,10 +24,11 @@ type Planned struct {
 	Next  time.Time `json:"next,omitzero"` // when the first of them is due; past: it waits for its session
 
 	Elsewhere int `json:"elsewhere,omitempty"` // schedules that wait for hosts of other providers
+	Deadlines int `json:"deadlines,omitempty"` // sessions in which calls are denied if nobody decides on them in time
 }
 
 // any reports whether there is anything to look after: also to say of what is due elsewhere that it waits.
-func (p Planned) any() bool { return p.Count+p.Elsewhere > 0 }
+func (p Planned) any() bool { return p.Count+p.Elsewhere+p.Deadlines > 0 }
 
 // Planned says how many schedules will fire, and when the first is due.
 func (h *Host) Planned() Planned {
@@ -37,7 +38,7 @@ func (h *Host) Planned() Planned {
 	return Planned{}
 }
 
-// replan looks what is planned, and wakes the clock for it. Whoever changes a schedule calls it before he says so: else
+// replan looks what is planned, and wakes the clock for it. Whoever changes a schedule or a deadline calls it before he says so: else
 // the host could end as idle between the two.
 func (h *Host) replan() {
 	if err := h.lookAhead(h.ctx); err != nil && h.ctx.Err() == nil {
@@ -54,7 +55,11 @@ func (h *Host) lookAhead(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p := &Planned{Count: n, Elsewhere: elsewhere}
+	late, err := h.store.Deadlines(ctx, h.opts.Provider)
+	if err != nil {
+		return err
+	}
+	p := &Planned{Count: n, Elsewhere: elsewhere, Deadlines: len(late)}
 	if n > 0 {
 		p.Next = next.In(h.opts.Now().Location())
 	}
@@ -63,7 +68,7 @@ func (h *Host) lookAhead(ctx context.Context) error {
 	return nil
 }
 
-// clock wakes agents whose schedules are due, and sweeps what is kept for a while only.
+// clock wakes agents whose schedules are due or whose calls have waited too long, and sweeps what is kept for a while only.
 func (h *Host) clock() {
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
@@ -86,7 +91,7 @@ func (h *Host) clock() {
 		}
 		wait, err := h.wakeDue()
 		if err != nil && h.ctx.Err() == nil {
-			h.opts.Logger.Error("waking sessions whose schedules are due", "err", err)
+			h.opts.Logger.Error("waking sessions that are due", "err", err)
 		}
 		if h.Planned().any() && !h.opts.HoldSchedules {
 			alarm.Reset(wait)
@@ -106,7 +111,7 @@ func (h *Host) sweep() {
 	h.tidy()
 }
 
-// wakeDue tells the agents of schedules that are due, and returns how long the clock may sleep. A schedule that its
+// wakeDue tells the agents of schedules that are due and of calls that have waited too long, and returns how long the clock may sleep. A schedule that its
 // session cannot take yet is met again: by the agent as soon as it can, and here.
 func (h *Host) wakeDue() (sleep time.Duration, err error) {
 	if h.opts.HoldSchedules || !h.Planned().any() {
@@ -126,9 +131,12 @@ func (h *Host) wakeDue() (sleep time.Duration, err error) {
 		errs = append(errs, err)
 	}
 	next, err := h.store.NextDue(h.ctx, now)
+	late, errLate := h.overdue(now)
 	sleep = lookEvery
-	if !next.IsZero() {
-		sleep = min(sleep, max(next.Sub(h.opts.Now()), 0))
+	for _, at := range []time.Time{next, late} {
+		if !at.IsZero() {
+			sleep = min(sleep, max(at.Sub(h.opts.Now()), 0))
+		}
 	}
-	return sleep, errors.Join(append(errs, err)...)
+	return sleep, errors.Join(append(errs, err, errLate)...)
 }

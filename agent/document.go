@@ -25,6 +25,7 @@ type Document struct {
 	Todo     []chat.Todo     `json:"todo"`
 	Usage    chat.Usage      `json:"usage"`   // of the whole session
 	Context  ContextUse      `json:"context"` // of the model's window
+	OnAsk    string          `json:"onAsk"`   // what becomes of calls that nobody decides on
 	Pending  []Pending       `json:"pending"` // calls that wait for a decision
 	Clients  map[string]int  `json:"clients"` // connections by kind
 
@@ -54,6 +55,8 @@ type Pending struct {
 	Input      json.RawMessage `json:"input,omitempty"` // left out of the state document when it is large
 	Summary    string          `json:"summary"`
 	Reason     string          `json:"reason"` // why it asks
+	chat.Question
+	DenyAt time.Time `json:"denyAt,omitzero"` // when it is denied unless somebody decides
 }
 
 // usage is what the session has cost so far, the running turn included.
@@ -77,7 +80,7 @@ func (s *state) document() []byte {
 		Title: s.session.Title, Workdir: s.session.Workdir, Model: s.session.Model,
 		Mode: s.mode(), Sandbox: s.agent.host.opts.Sandbox, Status: status,
 		Queued: len(s.queue), Provider: provider, Project: s.project(), Trust: s.trust(), Todo: append([]chat.Todo{}, s.todo...), Usage: usage,
-		Context: ContextUse{Tokens: s.context, Window: s.window}, Pending: small(s.pending()), Clients: s.clients(), ClientCalls: s.clientCalls(),
+		Context: ContextUse{Tokens: s.context, Window: s.window}, OnAsk: FormatOnAsk(s.session.DenyAfter), Pending: small(s.pending()), Clients: s.clients(), ClientCalls: s.clientCalls(),
 		ParentSession: s.session.ForkedFrom, ForkedAt: s.session.ForkedAt,
 	})
 	if err != nil {
@@ -86,17 +89,15 @@ func (s *state) document() []byte {
 	return data
 }
 
-// pending lists what waits. Why a call asks is judged anew: the answer depends on nothing but the call, the mode and
-// the workdir.
+// pending lists what waits, as it was asked for.
 func (s *state) pending() []Pending {
 	list := []Pending{}
 	for _, c := range s.script.Waiting() {
-		p := Pending{ToolCallID: c.ID, ToolName: c.Name, Input: c.Input}
-		if tool, ok := s.agent.host.tools[c.Name]; ok {
-			judged := judge(tool, c, s.bounds())
-			p.Summary, p.Reason = judged.summary, judged.verdict.Reason
-		}
-		list = append(list, p)
+		asked := s.question(c.ID)
+		list = append(list, Pending{
+			ToolCallID: c.ID, ToolName: c.Name, Input: c.Input, Summary: asked.Summary, Reason: asked.Reason,
+			Question: asked.Question, DenyAt: s.denyAt(),
+		})
 	}
 	return list
 }
@@ -121,6 +122,9 @@ func small(list []Pending) []Pending {
 	for i := range list {
 		if len(list[i].Input) > maxInput {
 			list[i].Input = nil
+		}
+		if len(list[i].Text) > maxInput {
+			list[i].Text = ""
 		}
 	}
 	return list

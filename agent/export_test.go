@@ -25,3 +25,13 @@ func (a *CoderAgent) PolicyRules(ctx context.Context) (rules []string, err error
 	})
 	return rules, err
 }
+
+// OfferAlways puts a rule into the question about a call that waits, as a policy does that has one to offer.
+func OfferAlways(ctx context.Context, a *CoderAgent, callID, rule string) error {
+	return a.do(ctx, func(s *state) error {
+		asked := s.question(callID)
+		asked.Verdict, asked.Always = "ask", rule
+		s.script.Apply(asked)
+		return nil
+	})
+}

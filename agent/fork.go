@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/permission"
 	"github.com/coder-agent/coder/agent/store"
 )
 
@@ -70,6 +72,9 @@ func (s *state) original(messageID string) (from original, err error) {
 	}
 	from = original{row: s.session, system: s.system, messages: slices.Clone(messages), environ: s.environ, tools: s.tools}
 	from.row.Mode = string(s.mode()) // a child's is bounded by its parent's, which its fork no longer has above it
+	if s.mode() == permission.ModeFull {
+		from.row.Mode = string(permission.ModeAuto) // full is typed for each session
+	}
 	return from, nil
 }
 
@@ -121,7 +126,7 @@ func (s *state) become(from original) error {
 	s.session = from.row
 	s.session.Name, s.session.Key = s.agent.name, s.agent.key
 	s.session.Status, s.session.Messages, s.session.Usage = string(Idle), len(from.messages), chat.Usage{}
-	s.session.Created, s.session.Updated = now, now
+	s.session.Created, s.session.Updated, s.session.Waiting = now, now, time.Time{}
 	s.session.ForkedFrom, s.session.ForkedAt = from.row.Name, from.messages[len(from.messages)-1].ID
 	s.session.Route = or(from.row.Route, from.row.Key)
 	tools, err := encodeTools(from.tools)

@@ -17,6 +17,8 @@ import (
 type judgement struct {
 	verdict permission.Verdict
 	summary string
+
+	question chat.Question // with Ask
 }
 
 // bounds are what a session's calls are judged by, as they are at the moment.
@@ -25,19 +27,20 @@ type bounds struct {
 	workdir string
 	scratch string // the session's own folder: what results name there may be read without asking
 	private string // the data dir, which holds the token and all sessions: no tool has business there
+	sandbox string // what bounds a command, in words
 }
 
 func (s *state) bounds() bounds {
 	return bounds{
 		policy: s.policy(), workdir: s.session.Workdir,
-		scratch: s.agent.scratch(), private: s.agent.host.private,
+		scratch: s.agent.scratch(), private: s.agent.host.private, sandbox: s.agent.host.opts.Sandbox,
 	}
 }
 
-// policy is the session's mode and the rules that hold for it: the user's, and of its folder's those that may.
+// policy is the session's mode and the rules that hold for it: the user's, its own, and of its folder's those that may.
 func (s *state) policy() permission.Policy {
 	opts := s.agent.host.opts
-	rules := slices.Concat(opts.Rules, s.folder.Rules())
+	rules := slices.Concat(opts.Rules, s.sessionRules(), s.folder.Rules())
 	return permission.Policy{Mode: s.mode(), Rules: rules, Level: opts.Level}
 }
 
@@ -45,9 +48,10 @@ func (s *state) policy() permission.Policy {
 func judge(tool Tool, c chat.ToolCall, b bounds) judgement {
 	action, err := tool.Action(c.Input)
 	if err != nil {
-		return judgement{permission.Verdict{Decision: permission.Deny, Reason: err.Error()}, c.Name}
+		return judgement{verdict: permission.Verdict{Decision: permission.Deny, Reason: err.Error()}, summary: c.Name}
 	}
 	call := permission.Call{Tool: c.Name, Effect: cmp.Or(action.Effect, tool.Effect), Command: action.Command}
+	call.Reach = permission.Reach{Network: action.Network, Unsandboxed: action.Unsandboxed}
 	for _, path := range action.Reads {
 		resolved := resolve(b.workdir, path)
 		switch {
@@ -70,7 +74,11 @@ func judge(tool Tool, c chat.ToolCall, b bounds) judgement {
 			call.Guarded = append(call.Guarded, resolved)
 		}
 	}
-	return judgement{b.policy.Judge(call), clip(action.Summary)}
+	j := judgement{verdict: b.policy.Judge(call), summary: clip(action.Summary)}
+	if j.verdict.Decision == permission.Ask {
+		j.question = b.question(tool, c, action, j.verdict)
+	}
+	return j
 }
 
 // clip makes a summary one line of at most 200 runes.
@@ -136,6 +144,7 @@ func (j judgement) events(callID string) []chat.Event {
 	case permission.Allow:
 		return nil
 	case permission.Ask:
+		judged.Question = j.question
 		return []chat.Event{judged, chat.ApprovalAsked{ApprovalID: newID("ask"), ToolCallID: callID}}
 	}
 	return []chat.Event{judged, chat.ToolFailed{ToolCallID: callID, ErrorText: "denied: " + j.verdict.Reason}}

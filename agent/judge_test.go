@@ -76,7 +76,7 @@ func TestJudgeFollowsLinksAndKnowsItsFolders(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := judge(tool, chat.ToolCall{Name: "touch", Input: input}, bounds{permission.Policy{Mode: permission.ModeAuto}, workdir, filepath.Join(private, "scratch", "s"), private})
+			got := judge(tool, chat.ToolCall{Name: "touch", Input: input}, bounds{policy: permission.Policy{Mode: permission.ModeAuto}, workdir: workdir, scratch: filepath.Join(private, "scratch", "s"), private: private})
 			if got.verdict.Decision != tt.want {
 				t.Errorf("judge(%s) = %+v, want %s", input, got.verdict, tt.want)
 			}

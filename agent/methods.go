@@ -35,8 +35,12 @@ var methods = map[string]Method{
 	"getMessages": {Pages: PagesMay, call: method0(func(a *CoderAgent, ctx context.Context) (any, error) { return a.Messages(ctx) })},
 	"approvals":   {Pages: PagesMay, call: method0(func(a *CoderAgent, ctx context.Context) (any, error) { return a.approvals(ctx) })},
 	"usage":       {Pages: PagesMay, call: method0(func(a *CoderAgent, ctx context.Context) (any, error) { return a.usage(ctx) })},
-	"decide":      {Ordered: true, Pages: PagesMay, call: decideMethod},
-	"cancel":      {Ordered: true, Pages: PagesMay, call: cancelMethod},
+	"decide":      {Ordered: true, Pages: PagesLess, call: decideMethod},
+	"rules":       {Pages: PagesMay, call: method0(func(a *CoderAgent, ctx context.Context) (any, error) { return a.Rules(ctx) })},
+	"removeRule": {Ordered: true, Pages: PagesMay, call: method1(func(a *CoderAgent, ctx context.Context, id int64) (any, error) {
+		return nil, a.RemoveRule(ctx, id)
+	})},
+	"cancel": {Ordered: true, Pages: PagesMay, call: cancelMethod},
 	"steer": {Ordered: true, Pages: PagesMay, call: method1(func(a *CoderAgent, ctx context.Context, text string) (any, error) {
 		return nil, a.Steer(ctx, text)
 	})},
@@ -107,22 +111,6 @@ func method1[A any](do func(*CoderAgent, context.Context, A) (any, error)) metho
 		}
 		return do(a, ctx, v)
 	}
-}
-
-func decideMethod(a *CoderAgent, ctx context.Context, args []json.RawMessage, _ func(any)) (any, error) {
-	callID, err := arg[string](args, 0)
-	if err != nil {
-		return nil, err
-	}
-	approved, err := arg[bool](args, 1)
-	if err != nil {
-		return nil, err
-	}
-	reason, err := optional[string](args, 2)
-	if err != nil {
-		return nil, err
-	}
-	return nil, a.Decide(ctx, callID, Decision{Approved: approved, Reason: reason, By: callerFrom(ctx).Connection})
 }
 
 func cancelMethod(a *CoderAgent, ctx context.Context, args []json.RawMessage, _ func(any)) (any, error) {

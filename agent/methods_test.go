@@ -88,7 +88,7 @@ func TestErrorsOfCallsNameNothingOfTheProgram(t *testing.T) {
 		{"setup", []any{map[string]any{"mode": 7}}, `argument 1: "mode" must be of type string, not number`},
 		{"decide", []any{"c1", "true"}, "argument 2 must be of type boolean, not string"},
 		{"decide", []any{"c1", true}, "tool call c1 does not wait for a decision"},
-		{"setMode", []any{"full"}, `there is no mode "full"`},
+		{"setMode", []any{"yolo"}, `there is no mode "yolo"`},
 	} {
 		_, err := rpc(t, a, tt.method, tt.args...)
 		if err == nil || err.Error() != tt.want {

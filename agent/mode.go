@@ -81,6 +81,9 @@ func (s *state) chooseMode(ctx context.Context, name, nonce string) (permission.
 		return "", nil, err
 	}
 	have, caller := s.mode(), callerFrom(ctx)
+	if mode == permission.ModeFull && have != mode {
+		return "", nil, refusal("mode full is for sessions that begin with it: coder run --mode full, typed by a person")
+	}
 	given := s.confirm
 	if nonce != "" {
 		s.confirm = nil // right or wrong, it was the one try

@@ -39,6 +39,7 @@ type Options struct {
 	Sandbox   string                               // what bounds the commands, for the state document; "" means none
 	StepLimit int                                  // model responses in one turn; 0 means 100
 	MaxCost   float64                              // US dollars in one turn, for sessions that chose no limit; 0: none
+	DenyAfter *time.Duration                       // calls that wait so long for a decision are denied, for sessions that chose nothing; nil: never
 	IdleAfter time.Duration                        // an agent without work or subscribers sleeps after this; 0 means 10 min
 	Retention Retention                            // what is deleted by itself: at the start and daily
 	Now       func() time.Time                     // nil means time.Now
@@ -55,6 +56,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Mode == "" {
 		o.Mode = permission.ModeAsk
+	}
+	if o.Mode == permission.ModeFull {
+		return o, errors.New("agent: mode full is typed for each session and no default")
 	}
 	if o.Sandbox == "" {
 		o.Sandbox = "none"

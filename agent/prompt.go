@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -207,6 +208,7 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool, also
 	if err != nil {
 		return err
 	}
+	denyAt := s.denyAt()
 	tools := row.Tools
 	offer, err := s.agent.host.decodeTools(tools)
 	if err != nil {
@@ -225,6 +227,7 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool, also
 	}
 	old := s.session
 	s.session.Status, s.session.Messages = string(Running), next.Len()+1
+	s.session.Waiting = time.Time{}
 	s.claim()
 	if s.session.Title == "" {
 		s.session.Title = title(next)
@@ -260,6 +263,7 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool, also
 	s.publishPrompt(row)
 	s.start(row, events, bodies)
 	s.takeUp(old.Provider)
+	s.lookAfterDeadline(denyAt)
 	return nil
 }
 
@@ -338,8 +342,8 @@ func (s *state) dropQueue(requestID string) error {
 	return nil
 }
 
-// Cancel stops the turn of the request, running or waiting in the queue. "" means whatever runs. An unknown id is no
-// error.
+// Cancel stops the turn of the request, running or waiting in the queue. "" means whatever runs; of a turn that is parked
+// it ends the calls that wait, and nobody can approve them any more. An unknown id is no error.
 func (a *CoderAgent) Cancel(ctx context.Context, requestID string) error {
 	return a.do(ctx, func(s *state) error {
 		if s.stalled != nil && (requestID == "" || s.stalled.turn.row.ID == requestID) {
@@ -350,7 +354,7 @@ func (a *CoderAgent) Cancel(ctx context.Context, requestID string) error {
 			return nil
 		}
 		if requestID == "" {
-			return nil
+			return s.void()
 		}
 		return s.dropQueue(requestID)
 	})
@@ -384,6 +388,7 @@ type Decision struct {
 	Approved bool
 	Reason   string // with a denial: the user's words for the model
 	By       string // the connection
+	Always   bool   // with a yes: store the rule that was shown, for calls of the session like this one
 }
 
 // Decide records the user's decision on a waiting tool call and lets the turn go on once nothing waits any more. The
@@ -397,16 +402,24 @@ func (a *CoderAgent) Decide(ctx context.Context, callID string, d Decision) erro
 		if !ok || c.State != chat.ApprovalRequested {
 			return &NotWaitingError{CallID: callID}
 		}
-		event := chat.Decided{ToolCallID: callID, Approved: d.Approved, Reason: d.Reason, By: d.By}
-		if s.turn == nil {
-			return s.settleCall(event, callID, d.By)
-		}
-		if err := s.record(s.turn, store.Safe, event); err != nil {
+		rule, err := s.always(ctx, callID, d)
+		if err != nil {
 			return err
 		}
-		s.publishLast(d.By)
-		s.refresh("")
-		return nil
+		event := chat.Decided{ToolCallID: callID, Approved: d.Approved, Reason: d.Reason, By: d.By}
+		if rule != nil {
+			event.Rule = rule.Text
+		}
+		if s.turn == nil {
+			err = s.settleCall(event, callID, d.By, s.keepRule(rule))
+		} else if err = s.recordAlso(s.turn, store.Safe, s.keepRule(rule), event); err == nil {
+			s.publishLast(d.By)
+			s.refresh("")
+		}
+		if err == nil && rule != nil {
+			s.rules = append(s.rules, *rule)
+		}
+		return err
 	})
 }
 

@@ -24,8 +24,12 @@ type Setup struct {
 	Model    string   `json:"model,omitempty"`
 	MaxSteps *int     `json:"maxSteps,omitempty"` // 0: the host's limit; nil: as it is; a page may not set it
 	MaxCost  *float64 `json:"maxCost,omitempty"`  // of a turn, in US dollars; 0: no limit; nil: as it is; a page may only lower it
+	OnAsk    string   `json:"onAsk,omitempty"`    // what becomes of calls that nobody decides on, as ParseOnAsk reads it; a page may not set it
 	Environ  []string `json:"environ,omitempty"`  // for the commands, as KEY=value; kept in memory only
-	New      *Setup   `json:"new,omitempty"`      // mode, model, maxSteps and maxCost of a session that is new, where nothing above says them
+	New      *Setup   `json:"new,omitempty"`      // mode, model, maxSteps, maxCost and onAsk of a session that is new, where nothing above says them
+
+	// NoSandbox says that a person has typed, with the mode full, that they know that nothing bounds the commands.
+	NoSandbox bool `json:"noSandbox,omitempty"`
 }
 
 // orNew fills in what only a new session gets.
@@ -35,7 +39,7 @@ func (want Setup) orNew() Setup {
 	}
 	want.Mode, want.Model = cmp.Or(want.Mode, want.New.Mode), cmp.Or(want.Model, want.New.Model)
 	want.MaxSteps = cmp.Or(want.MaxSteps, want.New.MaxSteps)
-	want.MaxCost = cmp.Or(want.MaxCost, want.New.MaxCost)
+	want.MaxCost, want.OnAsk = cmp.Or(want.MaxCost, want.New.MaxCost), cmp.Or(want.OnAsk, want.New.OnAsk)
 	return want
 }
 
@@ -47,7 +51,8 @@ type SetupResult struct {
 	Model   string          `json:"model"`
 	Created bool            `json:"created"` // the session is new
 
-	MaxSteps int `json:"maxSteps"` // model responses in one turn; 0: the host's limit
+	MaxSteps int    `json:"maxSteps"` // model responses in one turn; 0: the host's limit
+	OnAsk    string `json:"onAsk"`    // what becomes of calls that nobody decides on
 
 	Confirm *Confirmation `json:"confirm,omitempty"` // the mode stays until this is confirmed: see setMode
 }
@@ -77,7 +82,11 @@ func (a *CoderAgent) setup(ctx context.Context, want Setup) (any, error) {
 			row.Workdir = dir
 		}
 		if want.Mode != "" {
-			mode, confirm, err := s.chooseMode(ctx, want.Mode, "")
+			choose := s.chooseMode
+			if want.Mode == string(permission.ModeFull) {
+				choose = s.chooseFull(want.NoSandbox)
+			}
+			mode, confirm, err := choose(ctx, want.Mode, "")
 			if err != nil {
 				return err
 			}
@@ -94,11 +103,14 @@ func (a *CoderAgent) setup(ctx context.Context, want Setup) (any, error) {
 			}
 			row.MaxSteps = *want.MaxSteps
 		}
+		if err := s.chooseOnAsk(&row, want.OnAsk, page); err != nil {
+			return err
+		}
 		if err := limitCost(&row, want.MaxCost, page); err != nil {
 			return err
 		}
 		result.Name, result.Workdir, result.Mode = row.Name, row.Workdir, permission.Mode(row.Mode)
-		result.Model, result.MaxSteps, result.Created = row.Model, row.MaxSteps, !s.known
+		result.Model, result.MaxSteps, result.OnAsk, result.Created = row.Model, row.MaxSteps, FormatOnAsk(row.DenyAfter), !s.known
 		if err := s.settleRow(ctx, row, want.Environ); err != nil {
 			return err
 		}
@@ -120,8 +132,9 @@ func (s *state) settleRow(ctx context.Context, row store.Session, environ []stri
 		s.environ = slices.Clone(environ)
 	}
 	old := s.session
+	denyAt := s.denyAt()
 	same := old.Workdir == row.Workdir && old.Mode == row.Mode && old.Model == row.Model &&
-		old.MaxSteps == row.MaxSteps && old.MaxCost == row.MaxCost
+		old.MaxSteps == row.MaxSteps && old.MaxCost == row.MaxCost && FormatOnAsk(old.DenyAfter) == FormatOnAsk(row.DenyAfter)
 	if s.known && same {
 		return nil
 	}
@@ -140,6 +153,7 @@ func (s *state) settleRow(ctx context.Context, row store.Session, environ []stri
 	if old.Mode != row.Mode {
 		s.noteMode(ctx, audit.Allow, old.Mode, row.Mode)
 	}
+	s.lookAfterDeadline(denyAt)
 	if old.Model != row.Model {
 		s.window = 0
 	}

@@ -25,6 +25,7 @@ type state struct {
 	stalled *stalled     // the last turn, if its end is not on disk
 	seen    map[string]string
 	environ []string        // of the client that spoke last; nil: the host's
+	rules   []store.Rule    // that hold for this session
 	tools   []chat.ToolSpec // that clients run, as the last request declared them
 	system  *store.System   // as it is on disk; nil before the first request
 	git     Project         // what git's files say of the workdir
@@ -59,7 +60,7 @@ func (a *CoderAgent) load(ctx context.Context) (*state, error) {
 		now := a.host.opts.Now()
 		s.session = store.Session{
 			Name: a.name, Key: a.key, Workdir: a.host.opts.Workdir, Model: a.host.opts.ModelID,
-			Mode: string(a.host.opts.Mode), MaxCost: a.host.opts.MaxCost, Status: string(Idle), Created: now, Updated: now,
+			Mode: string(a.host.opts.Mode), MaxCost: a.host.opts.MaxCost, DenyAfter: a.host.opts.DenyAfter, Status: string(Idle), Created: now, Updated: now,
 		}
 		if s.session, err = a.inherit(ctx, s.session); err != nil {
 			return nil, err
@@ -83,6 +84,9 @@ func (a *CoderAgent) load(ctx context.Context) (*state, error) {
 		return nil, err
 	}
 	if s.cleared, err = db.Cleared(ctx, a.key); err != nil {
+		return nil, err
+	}
+	if s.rules, err = db.Rules(ctx, a.key); err != nil {
 		return nil, err
 	}
 	messages, err := db.Messages(ctx, a.key)
@@ -195,6 +199,11 @@ func (s *state) write(d store.Durability, do func(*store.Tx) error) error {
 
 // record commits events of the running turn, applies them and publishes them: nothing else publishes them.
 func (s *state) record(t *turn, d store.Durability, events ...chat.Event) error {
+	return s.recordAlso(t, d, func(*store.Tx) error { return nil }, events...)
+}
+
+// recordAlso is record with something else in the same commit.
+func (s *state) recordAlso(t *turn, d store.Durability, also func(*store.Tx) error, events ...chat.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
@@ -212,6 +221,9 @@ func (s *state) record(t *turn, d store.Durability, events ...chat.Event) error 
 			if err := tx.PutSession(row); err != nil {
 				return err
 			}
+		}
+		if err := also(tx); err != nil {
+			return err
 		}
 		return tx.AppendEvents(s.agent.key, t.row.ID, t.n, bodies)
 	})

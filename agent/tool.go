@@ -22,6 +22,7 @@ type Tool struct {
 
 	run    func(ctx context.Context, input json.RawMessage) (Result, error)
 	action func(input json.RawMessage) (Action, error)
+	show   func(input json.RawMessage, find func(path string) string) string
 }
 
 // A Result is what a tool gives back. Text is for the model; Details is for front-ends and may be any JSON value.
@@ -39,6 +40,10 @@ type Action struct {
 	Reads   []string // paths as the model gave them
 	Writes  []string
 	Command string
+	Workdir string // of the command, as the model gave it; "" is the session's
+
+	Network     bool // the model asks for the network of the machine
+	Unsandboxed bool // it asks to run outside the sandbox
 
 	Effect permission.Effect // of this call, when it has less than the tool's; "" is the tool's
 }
@@ -46,6 +51,13 @@ type Action struct {
 // An Actor is an argument type that can tell what the call would do. Without it a call has no paths and no command,
 // and its summary is the beginning of its arguments.
 type Actor interface{ Action() Action }
+
+// A Shower is an argument type that can show the whole of what the call would do, to the person who decides on it: the
+// command, what changes in a file. find gives the file that a path of the model means. It may read files, and shows what
+// it can when they are not there. Without it the arguments are shown.
+type Shower interface {
+	Show(find func(path string) string) string
+}
 
 // NewTool returns a tool whose arguments are an Args, a struct with json and jsonschema tags. The schema is derived
 // from Args. An error that run returns is written for the model and ends only the call: it says what to try next. Run
@@ -73,6 +85,17 @@ func NewTool[Args any](name string, e permission.Effect, desc string, run func(c
 				return a.Action(), nil
 			}
 			return Action{Summary: string(input)}, nil
+		},
+		show: func(input json.RawMessage, find func(string) string) string {
+			args, err := decodeArgs[Args](input)
+			if s, ok := any(args).(Shower); ok && err == nil {
+				return s.Show(find)
+			}
+			var out bytes.Buffer
+			if json.Indent(&out, input, "", "  ") != nil {
+				return string(input)
+			}
+			return out.String()
 		},
 	}
 }

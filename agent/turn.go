@@ -101,9 +101,18 @@ func (t *turn) run(ctx context.Context) (chat.FinishReason, error) {
 		case len(owed.Calls) > 0:
 			err = t.runTools(ctx, owed.Calls)
 		case owed.Approvals > 0:
+			denied, err := t.denyAtOnce(ctx)
+			if err != nil {
+				return chat.FinishError, err
+			}
+			if denied {
+				continue
+			}
 			return chat.FinishApproval, nil // parked: a decision runs it again
 		case owed.Client:
 			return chat.FinishClient, nil // parked: the results of its tools run it again
+		case owed.Reply && owed.denied != nil:
+			return chat.FinishDenied, owed.denied
 		case (owed.Compact || owed.Reply) && owed.spent != nil:
 			return chat.FinishBudget, owed.spent
 		case owed.Compact:
@@ -129,6 +138,7 @@ func (t *turn) run(ctx context.Context) (chat.FinishReason, error) {
 type owedNow struct {
 	chat.Owed
 	steps, limit int
+	denied       *DeniedError // with a reply: too much was denied
 	spent        *BudgetError // with a reply or a compaction: the turn may cost no more
 	circle       chat.Circle
 	tell, stuck  bool              // the model must hear of the circle; the turn must end
@@ -137,7 +147,7 @@ type owedNow struct {
 
 func (t *turn) owed(ctx context.Context) (o owedNow, err error) {
 	err = t.agent.do(context.WithoutCancel(ctx), func(s *state) error {
-		o = owedNow{Owed: s.script.Owed(), steps: s.script.TurnSteps(), limit: s.stepLimit(), spent: s.overspent(chat.Usage{}), finish: chat.FinishStop}
+		o = owedNow{Owed: s.script.Owed(), steps: s.script.TurnSteps(), limit: s.stepLimit(), denied: s.denials(), spent: s.overspent(chat.Usage{}), finish: chat.FinishStop}
 		if o.Reply {
 			o.circle, o.tell, o.stuck = s.circling()
 		}
@@ -174,7 +184,7 @@ func (s *state) settle(t *turn, reason chat.FinishReason, cause error) bool {
 	if owed := s.script.Owed(); reason == chat.FinishStop && owed.Reply || reason == chat.FinishApproval && owed.Approvals == 0 {
 		return false // steered, or decided, at the last moment
 	}
-	if _, _, stuck := s.circling(); reason == chat.FinishLoop && !stuck {
+	if !s.stops(reason) {
 		return false // steered likewise
 	}
 	events := s.lastWords(t, reason, cause)
@@ -252,8 +262,9 @@ func (s *state) finish(t *turn, events []chat.Event) error {
 	}
 	row := t.row
 	row.Status, row.Reason, row.Error, row.Finished = store.TurnDone, end.Reason, end.Error, s.agent.host.opts.Now()
-	old := s.session
+	old, denyAt := s.session, s.denyAt()
 	s.session.Status, s.session.Messages, s.session.Usage = string(Idle), next.Len(), s.session.Usage.Add(end.Usage)
+	s.waitsFrom(next, row.Finished)
 	var more *opening
 	switch {
 	case end.Reason == chat.FinishClient && len(s.queue) == 0 && next.Continues(): // the client was quicker than the turn
@@ -282,6 +293,7 @@ func (s *state) finish(t *turn, events []chat.Event) error {
 		s.session = old
 		return fmt.Errorf("recording the end of the turn: %w", err)
 	}
+	s.lookAfterDeadline(denyAt)
 	s.script, t.row, s.failed = next, row, nil
 	if end.Reason == chat.FinishError {
 		s.failed = new(turnOf(row))

@@ -23,13 +23,18 @@ type bashArgs struct {
 	Command  string `json:"command"`
 	Workdir  string `json:"workdir,omitempty" jsonschema:"folder to run in; cd does not outlast a call"`
 	TimeoutS int    `json:"timeout_s,omitempty" jsonschema:"seconds, 120 unless given, at most 600"`
+
+	Network     bool `json:"network,omitempty" jsonschema:"ask for the network"`
+	Unsandboxed bool `json:"unsandboxed,omitempty" jsonschema:"ask to run outside the sandbox; the user is asked each time"`
 }
 
 func (a *bashArgs) UnmarshalJSON(data []byte) error { return fit(data, a) }
 
 // Action says what is run, and where.
 func (a bashArgs) Action() agent.Action {
-	act := agent.Action{Summary: oneLine(a.Command), Command: a.Command}
+	act := agent.Action{
+		Summary: oneLine(a.Command), Command: a.Command, Workdir: a.Workdir, Network: a.Network, Unsandboxed: a.Unsandboxed,
+	}
 	if a.Workdir != "" {
 		act.Reads = []string{a.Workdir}
 	}

@@ -3,13 +3,21 @@ package tools
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
+
+	"github.com/rogpeppe/go-internal/diff"
 )
 
-// Show returns the whole of what a call would do, for the person who decides on it: the command, the lines that an edit
-// takes out (-) and puts in (+), the content of a new file. It reads the arguments as the tool itself does, so that what is
-// shown is what runs. whole says that nothing of the text may be left out: each line of a command counts.
+// Show returns the whole of what a call would do, for the person who looks at it: the command, the lines that an edit takes
+// out (-) and puts in (+), the content of a new file. It reads the arguments as the tool itself does, so that what is
+// shown is what runs. whole says that nothing of the text may be left out: each line of a command counts. It knows the
+// arguments only: the question about a call says more, see agent.Shower.
 func Show(name string, input json.RawMessage) (text string, whole bool) {
 	switch name {
 	case "bash":
@@ -25,17 +33,81 @@ func Show(name string, input json.RawMessage) (text string, whole bool) {
 	case "write":
 		var a writeArgs
 		if json.Unmarshal(input, &a) == nil {
-			return strings.Join(marked("+ ", lines(a.Content)), "\n"), false
+			return shownFile(a), false
 		}
 	}
 	return shownInput(input), false
 }
 
 func shownCommand(a bashArgs) string {
-	if a.Workdir == "" {
+	var about []string
+	if a.Workdir != "" {
+		about = append(about, "in "+a.Workdir)
+	}
+	if a.Network {
+		about = append(about, "with the network")
+	}
+	if a.Unsandboxed {
+		about = append(about, "outside the sandbox")
+	}
+	if len(about) == 0 {
 		return a.Command
 	}
-	return "(in " + a.Workdir + ")\n" + a.Command
+	return "(" + strings.Join(about, ", ") + ")\n" + a.Command
+}
+
+// Show is the command.
+func (a bashArgs) Show(func(string) string) string { return a.Command }
+
+// Show is what the edits take out and put in.
+func (a editArgs) Show(func(string) string) string { return shownEdits(a) }
+
+// Show is the content of a new file, or what changes in one that is there.
+func (a writeArgs) Show(find func(string) string) string {
+	old, err := small(find(a.Path))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return shownFile(a)
+	case err != nil:
+		return fmt.Sprintf("(all of the file is replaced; what there is now cannot be shown: %v)\n", err) + shownFile(a)
+	}
+	data := dress([]byte(a.Content), old)
+	if isBinary(old) || isBinary(data) {
+		return fmt.Sprintf("(all of the file is replaced, %s that are no text)\n", byteCount(int64(len(old)))) + shownFile(a)
+	}
+	name := filepath.ToSlash(a.Path)
+	_, text, _ := bytes.Cut(diff.Diff("a/"+name, old, "b/"+name, data), []byte{'\n'}) // the first line is "diff a b"
+	if len(text) == 0 {
+		return "(the file has this content already)"
+	}
+	return string(text)
+}
+
+func shownFile(a writeArgs) string { return strings.Join(marked("+ ", lines(a.Content)), "\n") }
+
+// maxCompared bounds the file that a question compares with, in bytes: the turn waits for it.
+const maxCompared = 1 << 20
+
+// small reads a regular file that is not too long.
+func small(path string) ([]byte, error) {
+	root, err := os.OpenRoot(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	p := &place{root: root, name: filepath.Base(path), abs: path, shown: path}
+	f, info, err := p.open()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	switch {
+	case info.IsDir():
+		return nil, errors.New("it is a folder")
+	case info.Size() > maxCompared:
+		return nil, fmt.Errorf("it has %s", byteCount(info.Size()))
+	}
+	return io.ReadAll(io.LimitReader(f, maxCompared))
 }
 
 func shownEdits(a editArgs) string {

@@ -2,6 +2,9 @@ package tools
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -13,6 +16,7 @@ func TestShowTellsWhatRuns(t *testing.T) {
 	}{
 		{"a command with its line breaks", "bash", `{"command":"cd x\nmake\n"}`, "cd x\nmake\n", true},
 		{"where it runs", "bash", `{"command":"make","workdir":"sub"}`, "(in sub)\nmake", true},
+		{"what it reaches", "bash", `{"command":"make","network":true,"unsandboxed":true}`, "(with the network, outside the sandbox)\nmake", true},
 		{"under another name", "bash", `{"cmd":"make"}`, "make", true},
 		{"of two commands the one that runs", "bash", `{"Command":"true","command":"make"}`, "make", true},
 		{
@@ -33,6 +37,33 @@ func TestShowTellsWhatRuns(t *testing.T) {
 		got, whole := Show(c.tool, json.RawMessage(c.input))
 		if got != c.want || whole != c.whole {
 			t.Errorf("%s: shown as %q, whole %t; want %q, %t", c.name, got, whole, c.want, c.whole)
+		}
+	}
+}
+
+// TestAQuestionShowsWhatChanges in a file that is there, and does not wait for what is no file.
+func TestAQuestionShowsWhatChanges(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	find := func(path string) string { return filepath.Join(dir, path) }
+	for name, content := range map[string]string{
+		"text": "one\ntwo\nthree\n", "crlf": "one\r\ntwo\r\n", "same": "a\n", "binary": "\x00\x01", "large": strings.Repeat("x\n", maxCompared),
+	} {
+		if err := os.WriteFile(find(name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct{ name, path, content, want string }{
+		{"a new file", "new", "a\nb\n", "+ a\n+ b"},
+		{"a changed line", "text", "one\n2\nthree\n", "--- a/text\n+++ b/text\n@@ -1,3 +1,3 @@\n one\n-two\n+2\n three\n"},
+		{"line ends that stay", "crlf", "one\n2\n", "--- a/crlf\n+++ b/crlf\n@@ -1,2 +1,2 @@\n one\r\n-two\r\n+2\r\n"},
+		{"nothing", "same", "a\n", "(the file has this content already)"},
+		{"what is no text", "binary", "a\n", "(all of the file is replaced, 2 bytes that are no text)\n+ a"},
+		{"what is too long", "large", "a\n", "(all of the file is replaced; what there is now cannot be shown: it has 2048 KB)\n+ a"},
+		{"a folder", ".", "a\n", "(all of the file is replaced; what there is now cannot be shown: it is a folder)\n+ a"},
+	} {
+		if got := (writeArgs{Path: c.path, Content: c.content}).Show(find); got != c.want {
+			t.Errorf("%s is shown as %q, want %q", c.name, got, c.want)
 		}
 	}
 }

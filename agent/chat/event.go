@@ -131,13 +131,16 @@ type (
 		Verdict    string `json:"verdict"` // "ask" or "deny"
 		Reason     string `json:"reason"`
 		Summary    string `json:"summary"` // the call in one line, for people
+		Question          // with "ask"
 	}
 	// Decided is the user's answer to an ApprovalAsked.
 	Decided struct {
 		ToolCallID string `json:"toolCallId"`
 		Approved   bool   `json:"approved"`
 		Reason     string `json:"reason,omitempty"`
-		By         string `json:"by,omitempty"` // the connection that decided
+		By         string `json:"by,omitempty"`         // the connection that decided
+		Unanswered bool   `json:"unanswered,omitempty"` // denied because nobody decided in time
+		Rule       string `json:"rule,omitempty"`       // that was stored with it
 	}
 	// Delegated says that a client runs the tool of the call: nothing runs here, and the turn ends with the step.
 	Delegated struct {
@@ -160,7 +163,7 @@ type (
 	// TurnFinished ends a turn.
 	TurnFinished struct {
 		Reason FinishReason `json:"reason"`
-		Error  string       `json:"error,omitempty"` // with FinishError; with FinishBudget and FinishLoop what happened
+		Error  string       `json:"error,omitempty"` // with FinishError; with FinishBudget, FinishLoop and FinishDenied what happened
 		Hint   string       `json:"hint,omitempty"`  // what the user can do about it
 		Usage  Usage        `json:"usage,omitzero"`  // of this turn
 	}
@@ -178,6 +181,7 @@ const (
 	FinishFiltered  FinishReason = "filtered"
 	FinishBudget    FinishReason = "budget"
 	FinishLoop      FinishReason = "loop"
+	FinishDenied    FinishReason = "denied" // too many calls were denied
 	FinishCancelled FinishReason = "cancelled"
 	FinishError     FinishReason = "error"
 )

@@ -129,7 +129,7 @@ func (t *Transcript) endStep(s Step) {
 	m := t.last()
 	if n := len(m.Steps); n > 0 && m.Steps[n-1].Status == StepOpen {
 		open := m.Steps[n-1]
-		s.Usage, s.Client, s.Continue = s.Usage.Add(open.Usage), open.Client, open.Continue
+		s.Usage, s.Client, s.Continue, s.Judged = s.Usage.Add(open.Usage), open.Client, open.Continue, open.Judged
 		m.Steps[n-1] = s
 	}
 	clear(t.parts)
@@ -177,6 +177,8 @@ func (t *Transcript) applyTool(e Event) {
 				c.State, c.Approval = ApprovalRequested, &Approval{ID: e.ApprovalID}
 			}
 		})
+	case Judged:
+		t.judged(e)
 	case Decided:
 		t.update(e.ToolCallID, func(c *ToolCall) { decide(c, e) })
 		t.goOn()
@@ -243,7 +245,7 @@ func decide(c *ToolCall, e Decided) {
 	if e.Approved {
 		c.State = ApprovalResponded
 	}
-	c.Approval = &Approval{ID: c.Approval.ID, Approved: &e.Approved, Reason: e.Reason, By: e.By}
+	c.Approval = &Approval{ID: c.Approval.ID, Approved: &e.Approved, Reason: e.Reason, By: e.By, Unanswered: e.Unanswered}
 }
 
 // find returns the index of the call's part in the last message, or -1.

@@ -59,6 +59,8 @@ type Step struct {
 	// answers another. Continue says that a client wants the turn to go on by itself once all have their results.
 	Client   []string `json:"client,omitempty"`
 	Continue bool     `json:"continue,omitempty"`
+
+	Judged []Judged `json:"judged,omitempty"` // calls of the response that were asked for or denied, in the order of the verdicts
 }
 
 // A StepStatus says whether a model response is complete.
@@ -192,6 +194,9 @@ func (c ToolCall) Result() string {
 	case OutputError:
 		return "error: " + c.Error
 	case OutputDenied:
+		if c.Approval != nil && c.Approval.Unanswered {
+			return "denied: " + c.Approval.Reason
+		}
 		if c.Approval != nil && c.Approval.Reason != "" {
 			return "denied by the user: " + c.Approval.Reason
 		}
@@ -240,6 +245,8 @@ type Approval struct {
 	Approved *bool  `json:"approved,omitempty"` // nil: nobody has decided
 	Reason   string `json:"reason,omitempty"`   // the user's words with a denial
 	By       string `json:"by,omitempty"`       // the connection that decided
+
+	Unanswered bool `json:"unanswered,omitempty"` // denied because nobody decided in time; Reason says so
 }
 
 // Unknown is a part that this version does not know. Its JSON is kept as it came.

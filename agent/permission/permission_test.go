@@ -46,7 +46,7 @@ func TestJudge(t *testing.T) {
 }
 
 func TestModesAreOrdered(t *testing.T) {
-	if got, want := permission.Names(), []string{"plan", "ask", "edit", "auto"}; !slices.Equal(got, want) {
+	if got, want := permission.Names(), []string{"plan", "ask", "edit", "auto", "full"}; !slices.Equal(got, want) {
 		t.Errorf("Names() = %q, want %q", got, want)
 	}
 	if !permission.ModePlan.Tighter(permission.ModeAuto) || permission.ModeAuto.Tighter(permission.ModeAsk) {

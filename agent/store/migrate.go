@@ -38,11 +38,14 @@ var clearedSQL string
 //go:embed migrations/9_cost.sql
 var costSQL string
 
+//go:embed migrations/10_rules.sql
+var rulesSQL string
+
 // migrations are the scripts in order: script i leads from schema version i to i+1. They are never changed once
 // released. A migration library would cost its package initialisers at every start of the program and a dozen modules,
 // for the loop below.
 func migrations() []string {
-	return []string{sessionsSQL, systemSQL, schedulesSQL, clientsSQL, contextSQL, keepSQL, providerSQL, clearedSQL, costSQL}
+	return []string{sessionsSQL, systemSQL, schedulesSQL, clientsSQL, contextSQL, keepSQL, providerSQL, clearedSQL, costSQL, rulesSQL}
 }
 
 // migrate brings the file to the newest schema: all missing scripts in one transaction, so that it has either the old

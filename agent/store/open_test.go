@@ -152,7 +152,7 @@ func TestDamageBehindTheHeaderIsFoundByTheRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for page := 8; page < len(data)/4096; page++ {
+	for page := 40; page < len(data)/4096; page++ {
 		copy(data[page*4096:], bytes.Repeat([]byte{0xa5}, 4096))
 	}
 	if err := os.WriteFile(Path(dir), data, 0o600); err != nil {

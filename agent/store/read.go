@@ -12,7 +12,7 @@ import (
 )
 
 const sessionColumns = `key, name, workdir, model, mode, title, titled, status, steps, usage, messages, created, updated,
-	project, forked_from, forked_at, route, pinned, provider, cost,
+	project, forked_from, forked_at, route, pinned, provider, cost, deny_after, waiting,
 	(SELECT ifnull(sum(length(body) + ifnull(length(steps), 0)), 0) FROM messages WHERE session = key),
 	(SELECT count(*) FROM schedules WHERE session = key)`
 
@@ -140,16 +140,21 @@ func first[T any](list []T, err error) (T, bool, error) {
 func scanSession(rows *sql.Rows) (Session, error) {
 	var s Session
 	var usage sql.RawBytes
-	var created, updated int64
+	var created, updated, waiting int64
+	var denyAfter sql.NullInt64
 	err := rows.Scan(&s.Key, &s.Name, &s.Workdir, &s.Model, &s.Mode, &s.Title, &s.Titled, &s.Status, &s.MaxSteps,
-		&usage, &s.Messages, &created, &updated, &s.Project, &s.ForkedFrom, &s.ForkedAt, &s.Route, &s.Pinned, &s.Provider, &s.MaxCost, &s.Bytes, &s.Schedules)
+		&usage, &s.Messages, &created, &updated, &s.Project, &s.ForkedFrom, &s.ForkedAt, &s.Route, &s.Pinned, &s.Provider, &s.MaxCost,
+		&denyAfter, &waiting, &s.Bytes, &s.Schedules)
 	if err != nil {
 		return Session{}, err
 	}
 	if err := json.Unmarshal(usage, &s.Usage); err != nil {
 		return Session{}, fmt.Errorf("the usage of session %s: %w", s.Key, err)
 	}
-	s.Created, s.Updated = fromNanos(created), fromNanos(updated)
+	s.Created, s.Updated, s.Waiting = fromNanos(created), fromNanos(updated), fromNanos(waiting)
+	if denyAfter.Valid {
+		s.DenyAfter = new(time.Duration(denyAfter.Int64))
+	}
 	return s, nil
 }
 

@@ -29,6 +29,9 @@ type Session struct {
 	Provider   string // for which its open turn, the prompts that wait and its schedules were accepted; "": nobody said
 	Route      string // the key by which providers know it; "" is its own
 
+	DenyAfter *time.Duration // calls that have waited so long for a decision are denied; nil: they wait for ever
+	Waiting   time.Time      // since when calls of the parked turn wait for a decision; zero: none does
+
 	Pinned    bool  // never deleted to make room
 	Bytes     int64 // of its messages; read only
 	Schedules int   // how many it has; read only

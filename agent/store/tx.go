@@ -45,10 +45,11 @@ func (tx *Tx) PutSession(s Session) error {
 	}
 	_, err = tx.exec("storing session", s.Key, `
 		INSERT OR REPLACE INTO sessions (key, name, workdir, model, mode, title, titled, status, steps, usage, messages, created, updated,
-			project, forked_from, forked_at, route, pinned, provider, cost)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			project, forked_from, forked_at, route, pinned, provider, cost, deny_after, waiting)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		s.Key, s.Name, s.Workdir, s.Model, s.Mode, s.Title, s.Titled, s.Status, s.MaxSteps, string(usage), s.Messages,
-		nanos(s.Created), nanos(s.Updated), s.Project, s.ForkedFrom, s.ForkedAt, s.Route, s.Pinned, s.Provider, s.MaxCost)
+		nanos(s.Created), nanos(s.Updated), s.Project, s.ForkedFrom, s.ForkedAt, s.Route, s.Pinned, s.Provider, s.MaxCost,
+		duration(s.DenyAfter), nanos(s.Waiting))
 	return err
 }
 
@@ -62,6 +63,7 @@ func (tx *Tx) DeleteSession(key string) error {
 		"DELETE FROM schedules WHERE session = ?",
 		"DELETE FROM client_tools WHERE session = ?",
 		"DELETE FROM cleared WHERE session = ?",
+		"DELETE FROM rules WHERE session = ?",
 		"DELETE FROM sessions WHERE key = ?",
 	} {
 		if _, err := tx.exec("deleting session", key, query, key); err != nil {
@@ -137,6 +139,14 @@ func (tx *Tx) Sweep(before time.Time) error {
 	const turns = "DELETE FROM turns WHERE status = 'done' AND finished < ?"
 	_, err := tx.exec("sweeping", "turns", turns, nanos(before.Add(-doneTurnsKept)))
 	return err
+}
+
+// duration makes no duration NULL.
+func duration(d *time.Duration) any {
+	if d == nil {
+		return nil
+	}
+	return int64(*d)
 }
 
 // blob makes an empty value NULL.

@@ -72,6 +72,7 @@ func (c *attachCommand) run(ctx context.Context, name string) error {
 		return err
 	}
 	name = t.session.Name
+	headless.Banner(c.app.stderr, name, string(t.session.Mode))
 	conn := &connector{app: c.app, config: c.config, anyProvider: true}
 	session, err := client.Dial(ctx, client.Options{
 		Host: conn.address, Name: name, Kind: "attach", Query: url.Values{"client": {"attach"}},

@@ -24,6 +24,10 @@ func completeModes(*cobra.Command, []string, string) ([]string, cobra.ShellCompD
 	return permission.Names(), none
 }
 
+func completeOnAsk(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return []string{"park\tthey wait", "deny\tat once, and the turn goes on", "deny:30m\tafter a time"}, none
+}
+
 func completeOutputs(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return []string{
 		string(headless.Text) + "\tthe answer, as it comes",

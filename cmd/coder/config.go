@@ -42,6 +42,7 @@ type config struct {
 	MaxCost  float64         // US dollars in one turn; 0: no limit
 	Idle     time.Duration   // a detached host ends after this time without clients and work
 	PassEnv  []string        // further variables that the agent's commands may see
+	OnAsk    string          // what becomes of calls that nobody decides on, as agent.ParseOnAsk reads it
 	Keep     agent.Retention // what of unused sessions is kept; zero: all
 	Key      string          // of the provider, from the environment
 	Kept     string          // of the provider, as coder login has kept it; "" until somebody has looked: see findKey
@@ -143,6 +144,14 @@ var settings = []setting{
 		},
 	},
 	{
+		"onAsk", "on-ask", "CODER_ON_ASK", constant("park"), "what becomes of calls that nobody decides on: park (they wait), deny, or deny after a time, such as deny:30m",
+		func(c *config, s string) error {
+			after, err := agent.ParseOnAsk(s)
+			c.OnAsk = agent.FormatOnAsk(after)
+			return err
+		},
+	},
+	{
 		"idle", "idle", "CODER_IDLE", constant("10m"), "a detached host ends after this time without clients and work",
 		func(c *config, s string) (err error) {
 			c.Idle, err = time.ParseDuration(s)
@@ -229,6 +238,8 @@ func addFlags(cmd *cobra.Command, names ...string) {
 				switch name {
 				case "mode":
 					completeFlag(cmd, s.flag, completeModes)
+				case "onAsk":
+					completeFlag(cmd, s.flag, completeOnAsk)
 				case "dataDir":
 					completeFlag(cmd, s.flag, completeFolders)
 				}
@@ -277,6 +288,9 @@ func (a *app) resolve(cmd *cobra.Command) (config, []error) {
 	for _, s := range settings {
 		from := a.lookup(cmd, s, file)
 		err := s.set(&c, from.Text)
+		if err == nil && s.name == "mode" && !from.typed() {
+			err = onlyTyped(&c)
+		}
 		if err == nil && s.name == "dataDir" && from == file[s.name] {
 			err = lasting(from.Text)
 		}
@@ -302,6 +316,15 @@ func (a *app) resolve(cmd *cobra.Command) (config, []error) {
 		wrong = append(wrong, dataDir)
 	}
 	return c, wrong
+}
+
+// onlyTyped refuses the mode that no setting chooses: who asks for nothing to be asked types it.
+func onlyTyped(c *config) error {
+	if c.Mode != permission.ModeFull {
+		return nil
+	}
+	c.Mode = ""
+	return &hintedError{errors.New("mode full is no setting"), "type it for a new session: coder run --mode full"}
 }
 
 func (a *app) lookup(cmd *cobra.Command, s setting, file map[string]origin) origin {

@@ -23,6 +23,8 @@ type decideCommand struct {
 	approved bool
 	reason   string
 	all      bool // all calls that wait
+	always   bool // with a yes: keep the rule that was shown
+	seen     bool // the user has seen all of calls that were too long to show
 	detach   bool
 	output   string
 }
@@ -58,12 +60,14 @@ func (d *decideCommand) run(ctx context.Context, name, call string) error {
 	if err != nil {
 		return err
 	}
+	headless.Banner(d.app.stderr, t.session.Name, string(t.session.Mode))
 	chosen, err := d.choose(&t, call)
 	if err != nil {
 		return err
 	}
 	// As long as another call waits, a host asks no model.
-	conn := &connector{app: d.app, config: d.config, anyProvider: true, keyless: len(chosen) < len(t.waiting) && !t.resumes}
+	partly := len(chosen) < len(t.waiting) && !t.resumes
+	conn := &connector{app: d.app, config: d.config, anyProvider: true, keyless: partly, hold: partly}
 	session, err := client.Dial(ctx, client.Options{
 		Host: conn.address, Name: t.session.Name, Kind: d.kind(), Query: url.Values{"client": {"run"}},
 	})
@@ -84,6 +88,59 @@ func (d *decideCommand) run(ctx context.Context, name, call string) error {
 	}
 	options.Interrupt = d.app.takeSignals()
 	return d.app.follow(ctx, session, about, options)
+}
+
+func (d *decideCommand) decision() client.Decision {
+	return client.Decision{Approved: d.approved, Reason: d.reason, Always: d.always}
+}
+
+// decided is what the command tells of a decision.
+func decided(a headless.Approval, d client.Decision) headless.Decision {
+	told := headless.Decision{
+		ToolCallID: a.ToolCallID, ToolName: a.ToolName, Input: a.Input, Summary: a.Summary, Question: a.Question,
+		Approved: d.Approved, Reason: d.Reason,
+	}
+	if d.Always {
+		told.Rule = a.Always
+	}
+	return told
+}
+
+// look refuses, before anything is decided, a yes for always where no rule is offered, and one to a call of which nobody here has
+// seen all: it was too long to show. It shows all of it and wants to be told again.
+func (d *decideCommand) look(ctx context.Context, session string, calls []string, waiting []headless.Approval) error {
+	if i := slices.IndexFunc(waiting, func(a headless.Approval) bool {
+		return d.always && a.Always == "" && slices.Contains(calls, a.ToolCallID)
+	}); i >= 0 {
+		return &hintedError{
+			fmt.Errorf("no rule is offered for call %s of session %s: such a call is asked for each time", waiting[i].ToolCallID, session),
+			"decide on it alone, without --always",
+		}
+	}
+	if !d.approved || d.seen {
+		return nil
+	}
+	show := headless.Show(tools.Show)
+	for _, a := range waiting {
+		if !slices.Contains(calls, a.ToolCallID) || !show.Cut(a) {
+			continue
+		}
+		headless.PrintWhole(d.app.stderr, session, a, show)
+		if terminal := d.app.questioner(); terminal != nil {
+			yes, err := terminal.confirm(ctx)
+			if err != nil {
+				return err
+			}
+			if yes {
+				continue
+			}
+		}
+		return &hintedError{
+			fmt.Errorf("call %s is too long to be shown before it is decided on; all of it stands above, and nothing was approved", a.ToolCallID),
+			fmt.Sprintf("when you have read it: coder approve %s %s --seen", session, a.ToolCallID),
+		}
+	}
+	return nil
 }
 
 // kind is what others see of this client.
@@ -139,17 +196,18 @@ func (d *decideCommand) decide(ctx context.Context, session *client.Session, cal
 	if err != nil {
 		return err
 	}
+	if err := d.look(ctx, r.Session, calls, waiting); err != nil {
+		return err
+	}
 	for _, a := range waiting {
 		if !slices.Contains(calls, a.ToolCallID) {
 			r.Approvals = append(r.Approvals, a)
 			continue
 		}
-		if err := session.Decide(ctx, a.ToolCallID, d.approved, d.reason); err != nil {
+		if err := session.Decide(ctx, a.ToolCallID, d.decision()); err != nil {
 			return fmt.Errorf("deciding on call %s of session %s: %w", a.ToolCallID, r.Session, err)
 		}
-		r.Decided = append(r.Decided, headless.Decision{
-			ToolCallID: a.ToolCallID, ToolName: a.ToolName, Input: a.Input, Summary: a.Summary, Approved: d.approved, Reason: d.reason,
-		})
+		r.Decided = append(r.Decided, decided(a, d.decision()))
 	}
 	if len(r.Decided) == 0 {
 		return &hintedError{

@@ -100,9 +100,12 @@ func (h *host) info() hostInfo {
 	return hostInfo{h.file.Started, h.file.BaseURL, h.file.Model, h.file.Mode, h.file.Detached}
 }
 
-// stays reports whether the host has schedules to look after: it ends for nobody who only wants another one, least of all
+// stays reports whether the host has schedules to look after, or calls to deny if nobody decides on them in time: it ends for nobody who only wants another one, least of all
 // one that would send their prompts elsewhere.
-func (h *host) stays() bool { return h.agents.Planned().Count > 0 && !h.command.hold }
+func (h *host) stays() bool {
+	planned := h.agents.Planned()
+	return planned.Count+planned.Deadlines > 0 && !h.command.hold
+}
 
 func (h *host) noteChange() {
 	select {

@@ -16,6 +16,7 @@ import (
 	"github.com/adrg/xdg"
 
 	"github.com/coder-agent/coder/agent"
+	"github.com/coder-agent/coder/agent/permission"
 	"github.com/coder-agent/coder/cmd/internal/headless"
 )
 
@@ -75,12 +76,16 @@ func printSessions(out io.Writer, list []agent.Session, width int, now time.Time
 	return w.Flush()
 }
 
-// state is the status, and whether the session is pinned.
+// state is the status, whether the session is pinned, and whether it asks for nothing.
 func state(s agent.Session) string {
+	text := string(s.Status)
 	if s.Pinned {
-		return string(s.Status) + ", pinned"
+		text += ", pinned"
 	}
-	return string(s.Status)
+	if s.Mode == permission.ModeFull {
+		text += ", FULL"
+	}
+	return text
 }
 
 // dropped stands in the cells of a column for which there is no room.

@@ -231,6 +231,11 @@ func ask(ctx context.Context, a *app, question string) (bool, error) {
 // answer asks the user a question and returns the line that they type, in lower case. It is not given when there is no line
 // any more. A read that waits for a person cannot be cancelled, so it is left behind when ctx is done.
 func (a *app) answer(ctx context.Context, question string) (text string, given bool, err error) {
+	return a.answerUnless(ctx, question, nil)
+}
+
+// answerUnless is answer for a command that sees to signals itself: after one no answer is given.
+func (a *app) answerUnless(ctx context.Context, question string, signals <-chan os.Signal) (text string, given bool, err error) {
 	fmt.Fprint(a.stderr, question)
 	if a.lines == nil {
 		a.lines = bufio.NewReader(a.stdin)
@@ -250,6 +255,8 @@ func (a *app) answer(ctx context.Context, question string) (text string, given b
 			return "", false, fmt.Errorf("reading your answer: %w", got.err)
 		}
 		return strings.ToLower(strings.TrimSpace(got.text)), got.err == nil || got.text != "", nil
+	case <-signals:
+		return "", false, nil
 	case <-ctx.Done():
 		return "", false, context.Cause(ctx)
 	}

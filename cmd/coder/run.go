@@ -40,6 +40,8 @@ type runCommand struct {
 	output  string
 	verbose bool
 	trust   bool // what the folder brings
+
+	noSandbox bool // typed with --mode full: nothing bounds the commands, and the user knows
 }
 
 func newRun(a *app) *cobra.Command {
@@ -56,6 +58,9 @@ What the folder itself brings, such as AGENTS.md, is used once you trust it: see
 A turn needs its terminal: 30 seconds after that has closed the host cancels it, and Ctrl-C does so at once. With --detach
 it needs nobody.
 
+A call that needs your yes is asked for on the terminal. Without one the run parks, and exits with 4 and the command that
+decides; with --on-ask deny it goes on with a denial, for CI. Nobody to answer never means yes.
+
 Exit codes: 0 done, 1 error, 2 usage, 3 step limit, 4 waits for a decision, 5 stopped, 130 cancelled,
 141 nobody reads stdout.`,
 		Example: `  coder run 'fix the failing test'
@@ -70,8 +75,9 @@ Exit codes: 0 done, 1 error, 2 usage, 3 step limit, 4 waits for a decision, 5 st
 			return r.run(cmd.Context(), args)
 		},
 	}
-	addFlags(cmd, "model", "mode", "maxSteps", "maxCost", "dataDir")
+	addFlags(cmd, "model", "mode", "maxSteps", "maxCost", "onAsk", "dataDir")
 	f := cmd.Flags()
+	f.BoolVar(&r.noSandbox, "no-sandbox", false, "with --mode full: begin the session although no sandbox works here")
 	f.StringVarP(&r.folder, "dir", "C", ".", "folder to work in")
 	f.StringVar(&r.session, "session", "", "name of the session; a new name makes a new session (default: a name is made)")
 	completeFlag(cmd, "dir", completeFolders)
@@ -97,6 +103,9 @@ func (r *runCommand) run(ctx context.Context, args []string) error {
 	}
 	if r.goOn && r.session != "" {
 		return &usageError{Err: errors.New("--session and --continue exclude each other"), Command: "coder run"}
+	}
+	if r.noSandbox && r.config.Mode != permission.ModeFull {
+		return &usageError{Err: errors.New("--no-sandbox goes with --mode full"), Command: "coder run"}
 	}
 	prompt, err := r.prompt(ctx, args)
 	if err != nil {
@@ -133,6 +142,9 @@ func (r *runCommand) run(ctx context.Context, args []string) error {
 		return headless.Leave(ctx, session, about, options)
 	}
 	options.Interrupt = r.app.takeSignals()
+	if terminal := r.app.questioner(); terminal != nil && format == headless.Text {
+		return terminal.follow(ctx, session, about, options)
+	}
 	return r.app.follow(ctx, session, about, options)
 }
 
@@ -263,6 +275,7 @@ func (r *runCommand) open(ctx context.Context, conn *connector) (*client.Session
 		mode = "" // a child has its parent's
 	}
 	setup := r.config.setup(mode)
+	setup.NoSandbox = r.noSandbox
 	setup.Workdir, setup.Environ = r.folder, commandEnviron(r.app.environ(), r.config.PassEnv)
 	session, about, err := r.app.dial(ctx, conn, "run", r.session, query, setup)
 	if err == nil && !about.created {

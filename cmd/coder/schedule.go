@@ -95,6 +95,9 @@ func (s *scheduleCommand) add(ctx context.Context, name, prompt string) error {
 	if s.times() != 1 {
 		return &usageError{Err: errors.New("say when with exactly one of --at, --in, --cron and --every"), Command: "coder schedule add"}
 	}
+	if s.config.Mode == permission.ModeFull {
+		return &usageError{Err: errors.New("a planned prompt never runs in mode full"), Command: "coder schedule add"}
+	}
 	if err := s.plan.Validate(time.Now()); err != nil {
 		return &usageError{Err: err, Command: "coder schedule add"}
 	}

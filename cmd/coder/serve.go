@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/coder-agent/coder/agent/permission"
 	"github.com/coder-agent/coder/agent/store"
 )
 
@@ -64,7 +65,7 @@ commands find it by themselves; pages and editors need the token, which coder st
 			return s.run(cmd.Context())
 		},
 	}
-	addFlags(cmd, "addr", "dataDir", "model", "mode", "maxCost", "idle")
+	addFlags(cmd, "addr", "dataDir", "model", "mode", "maxCost", "onAsk", "idle")
 	f := cmd.Flags()
 	f.StringVarP(&s.folder, "dir", "C", ".", "folder that sessions work in whose client names none, as pages do")
 	completeFlag(cmd, "dir", completeFolders)
@@ -138,6 +139,9 @@ func (s *serveCommand) check() error {
 				"write scheme, host and port as the browser shows them, such as http://localhost:5173",
 			}}
 		}
+	}
+	if s.config.Mode == permission.ModeFull {
+		return &usageError{Err: errors.New("mode full is no default for sessions"), Command: "coder serve"}
 	}
 	if err := s.config.checkKey(); err != nil && !s.keyless {
 		return err

@@ -42,21 +42,25 @@ func (c config) settle(mode permission.Mode, counts func(origin) bool) (s agent.
 	if counts(c.origins["maxSteps"]) {
 		s.MaxSteps = &c.MaxSteps
 	}
+	if from := c.origins["onAsk"]; counts(from) && from.From != fromDefault {
+		s.OnAsk = c.OnAsk
+	}
 	if from := c.origins["maxCost"]; counts(from) && from.From != fromDefault {
 		s.MaxCost = &c.MaxCost
 	}
 	return s
 }
 
-// keeps tells who has set a mode or a model for all sessions that this one was there before.
+// keeps tells who has set a mode, a model or a deadline for all sessions that this one was there before.
 func (c config) keeps(stderr io.Writer, about opened) {
 	for _, s := range []struct{ name, want, have string }{
-		{"mode", string(c.Mode), about.Mode}, {"model", c.Model, about.Model},
+		{"mode", string(c.Mode), about.Mode}, {"model", c.Model, about.Model}, {"onAsk", c.OnAsk, about.onAsk},
 	} {
 		from := c.origins[s.name]
+		flag := map[string]string{"onAsk": "on-ask"}[s.name]
 		if s.want != s.have && from.From != fromDefault && s.want != "" {
 			fmt.Fprintf(stderr, "note: session %s keeps its %s, %s: what %s says is for new sessions (--%s changes it)\n",
-				about.Session, s.name, headless.Line(s.have, 80), from.From, s.name)
+				about.Session, s.name, headless.Line(s.have, 80), from.From, cmp.Or(flag, s.name))
 		}
 	}
 }
@@ -72,7 +76,8 @@ func (c config) keepsLimit(stderr io.Writer, about opened) {
 type opened struct {
 	headless.Result
 	created  bool
-	maxSteps int // 0: the host's limit
+	maxSteps int    // 0: the host's limit
+	onAsk    string // what becomes of calls that nobody decides on
 }
 
 // dial connects to a session as a client of the kind, which others see, and sets the session up.
@@ -89,6 +94,7 @@ func (a *app) dial(ctx context.Context, conn *connector, kind, name string, quer
 		session.Close()
 		return nil, opened{}, fmt.Errorf("reading the answer to setup: %w", err)
 	}
+	headless.Banner(a.stderr, result.Name, string(result.Mode))
 	if result.Confirm != nil {
 		if result.Mode, err = loosen(ctx, session, *result.Confirm); err != nil {
 			session.Close()
@@ -99,7 +105,7 @@ func (a *app) dial(ctx context.Context, conn *connector, kind, name string, quer
 		Result: headless.Result{
 			Session: result.Name, Workdir: result.Workdir, Model: result.Model, Mode: string(result.Mode),
 		},
-		created: result.Created, maxSteps: result.MaxSteps,
+		created: result.Created, maxSteps: result.MaxSteps, onAsk: result.OnAsk,
 	}, nil
 }
 
@@ -122,7 +128,11 @@ func (a *app) explain(err error, setup agent.Setup) error {
 
 // follow shows the turn to its end and turns its finish reason into an exit code.
 func (a *app) follow(ctx context.Context, session *client.Session, about headless.Result, opts headless.Options) error {
-	result, err := headless.Follow(ctx, session, about, opts)
+	return turnOutcome(headless.Follow(ctx, session, about, opts))
+}
+
+// turnOutcome is outcome of a turn that was followed: one that failed says why.
+func turnOutcome(result headless.Result, err error) error {
 	if result.Reason == chat.FinishError && err == nil {
 		return &hintedError{errors.New(result.Error), result.Hint}
 	}

@@ -22,6 +22,8 @@ type transcript struct {
 	messages []chat.Message // that of the open turn as far as it is
 	queued   []chat.Message // prompts that wait for their turn
 	waiting  []chat.ToolCall
+	asked    map[string]chat.Judged // the questions about them
+	rules    []store.Rule
 	last     store.Turn // that is done
 	resumes  bool       // a host that starts now will go on with a turn, of this session or another
 }
@@ -104,15 +106,27 @@ func (t *transcript) fold(ctx context.Context, s *store.Store, key string, turns
 		}
 	}
 	t.messages, t.waiting = script.Snapshot(), script.Waiting()
+	t.asked = map[string]chat.Judged{}
+	for _, c := range t.waiting {
+		if asked, ok := script.Asked(c.ID); ok {
+			t.asked[c.ID] = asked
+		}
+	}
+	if t.rules, err = s.Rules(ctx, key); err != nil {
+		return err
+	}
 	t.last, _, err = s.LastTurn(ctx, key)
 	return err
 }
 
-// approvals are the calls that wait, as a host would tell them; why they ask only a host knows.
+// approvals are the calls that wait, as they were asked for.
 func (t *transcript) approvals() (list []headless.Approval) {
 	summary := summaries()
 	for _, c := range t.waiting {
-		list = append(list, headless.Approval{ToolCallID: c.ID, ToolName: c.Name, Input: c.Input, Summary: summary(c)})
+		asked := t.asked[c.ID]
+		list = append(list, headless.Approval{
+			ToolCallID: c.ID, ToolName: c.Name, Input: c.Input, Summary: summary(c), Reason: asked.Reason, Question: asked.Question,
+		})
 	}
 	return list
 }

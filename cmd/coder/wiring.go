@@ -18,9 +18,13 @@ func agentOptions(c config, environ []string) (agent.Options, error) {
 	if err != nil {
 		return agent.Options{}, err
 	}
+	denyAfter, err := agent.ParseOnAsk(c.OnAsk)
+	if err != nil {
+		return agent.Options{}, err
+	}
 	return agent.Options{
 		Model: model, Provider: provider(c.BaseURL), ModelID: c.Model, Tools: tools.All(), Mode: c.Mode, StepLimit: c.MaxSteps, MaxCost: c.MaxCost,
-		Retention: c.Keep, Rules: c.Rules, Trust: c.trusted(),
+		Retention: c.Keep, Rules: c.Rules, Trust: c.trusted(), DenyAfter: denyAfter,
 		System: systemPrompt(environ), Environ: commandEnviron(environ, c.PassEnv),
 	}, nil
 }

@@ -139,8 +139,21 @@ func (s *Session) Clear() {
 }
 
 // Decide answers a tool call that waits. The turn that follows is the agent's own: it comes with a new id.
-func (s *Session) Decide(ctx context.Context, toolCallID string, approved bool, reason string) error {
-	return s.Call(ctx, "decide", nil, toolCallID, approved, reason)
+func (s *Session) Decide(ctx context.Context, toolCallID string, d Decision) error {
+	args := []any{toolCallID, d.Approved, d.Reason}
+	if d.Always {
+		args = append(args, struct {
+			Always bool `json:"always"`
+		}{true})
+	}
+	return s.Call(ctx, "decide", nil, args...)
+}
+
+// A Decision answers a tool call that waits.
+type Decision struct {
+	Approved bool
+	Reason   string // with a denial: for the model
+	Always   bool   // with a yes: the session keeps the rule that was shown with the question
 }
 
 // UserMessage returns a prompt with the text.

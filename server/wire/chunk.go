@@ -99,6 +99,7 @@ var finishReasons = map[chat.FinishReason]string{
 	chat.FinishFiltered:  "content-filter",
 	chat.FinishBudget:    "other",
 	chat.FinishLoop:      "other",
+	chat.FinishDenied:    "other",
 }
 
 // FinishChunk returns the chunk that ends the stream of a turn, or nil when it ends without one. It is no chat.Event:

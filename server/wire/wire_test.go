@@ -237,6 +237,7 @@ func TestFinishChunks(t *testing.T) {
 		chat.FinishFiltered:  `{"type":"finish","messageMetadata":{"finishReason":"content-filter"}}`,
 		chat.FinishBudget:    `{"type":"finish","messageMetadata":{"finishReason":"other"}}`,
 		chat.FinishLoop:      `{"type":"finish","messageMetadata":{"finishReason":"other"}}`,
+		chat.FinishDenied:    `{"type":"finish","messageMetadata":{"finishReason":"other"}}`,
 		chat.FinishCancelled: "",
 		chat.FinishError:     "",
 	} {

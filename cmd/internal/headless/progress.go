@@ -3,6 +3,7 @@ package headless
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -105,8 +106,11 @@ func (p *progress) compacted(e chat.Compacted) {
 
 func (p *progress) decided(e chat.Decided, calls map[string]*call) {
 	verb := "denied"
-	if e.Approved {
+	switch {
+	case e.Approved:
 		verb = "approved"
+	case e.Unanswered:
+		verb = "denied, " + Line(e.Reason, errorWidth)
 	}
 	name := e.ToolCallID
 	if c, ok := calls[e.ToolCallID]; ok && c.name != "" {
@@ -166,17 +170,34 @@ func (p *progress) results(text string) {
 func (p *progress) end(r Result) {
 	if r.Reason == chat.FinishApproval {
 		p.waiting("waiting for approval", r.Approvals)
+		p.unbounded(r)
 	}
 	if r.Reason == chat.FinishClient || r.Reason == chat.FinishApproval {
 		p.clientCalls(r.ClientCalls)
 	}
-	if r.Reason == chat.FinishBudget || r.Reason == chat.FinishLoop {
+	switch r.Reason {
+	case chat.FinishBudget, chat.FinishLoop, chat.FinishDenied:
 		p.note("! %s", Line(r.Error, errorWidth))
 		p.note("  %s", Line(r.Hint, errorWidth))
 	}
 	p.note("%s: %s", ending[r.Reason], cost(r))
 	if r.Reason == chat.FinishStepLimit {
 		p.note("  go on with: coder run --session %s 'go on'; --max-steps N allows a turn more", r.Session)
+	}
+}
+
+// unbounded names the flags that help where mode auto asks for what a sandbox would bound, and none works.
+func (p *progress) unbounded(r Result) {
+	open := slices.ContainsFunc(r.Approvals, func(a Approval) bool { return a.Sandbox == NoSandbox })
+	if open && r.Mode == "auto" {
+		p.note("no sandbox works here, so mode auto asks for commands (coder doctor says why); a session that runs them all the same: coder run --mode full --no-sandbox")
+	}
+}
+
+// Banner is what every client says first of a session that asks for nothing.
+func Banner(out io.Writer, session, mode string) {
+	if mode == "full" {
+		fmt.Fprintf(out, "MODE FULL: session %s runs commands and changes files without asking\n", session)
 	}
 }
 
@@ -191,7 +212,10 @@ func (p *progress) decision(d Decision) {
 	}
 	p.note("%s: %s", verb, title(d.ToolName, d.Summary))
 	if d.Approved {
-		p.body(Approval{ToolCallID: d.ToolCallID, ToolName: d.ToolName, Summary: d.Summary, Input: d.Input})
+		p.body(Approval{ToolCallID: d.ToolCallID, ToolName: d.ToolName, Summary: d.Summary, Input: d.Input, Question: d.Question})
+	}
+	if d.Rule != "" {
+		p.note("  and from now on: %s (coder rules %s lists and removes)", Visible(d.Rule), p.session)
 	}
 }
 
@@ -205,6 +229,7 @@ var ending = map[chat.FinishReason]string{
 	chat.FinishFiltered:  "stopped by the provider's content filter",
 	chat.FinishBudget:    "stopped: the budget is spent",
 	chat.FinishLoop:      "stopped: the agent went in circles",
+	chat.FinishDenied:    "stopped: too much was denied",
 	chat.FinishCancelled: "cancelled",
 	chat.FinishError:     "failed",
 }

@@ -2,6 +2,7 @@ package headless
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/coder-agent/coder/agent/chat"
 )
@@ -34,6 +35,8 @@ type Approval struct {
 	Input      json.RawMessage `json:"input,omitempty"` // the whole of the call's arguments
 	Summary    string          `json:"summary"`
 	Reason     string          `json:"reason"`
+	chat.Question
+	DenyAt time.Time `json:"denyAt,omitzero"` // when it is denied unless somebody decides
 }
 
 // A Decision is a tool call that the command has decided: as it was told to, or by a prompt, which denies what waits.
@@ -43,9 +46,11 @@ type Decision struct {
 	Summary    string `json:"summary"`
 	Approved   bool   `json:"approved"`
 
-	Input json.RawMessage `json:"-"` // of an approved call, for people to see what runs
+	Input         json.RawMessage `json:"-"` // of an approved call, for people to see what runs
+	chat.Question `json:"-"`
 
 	Reason string `json:"reason,omitempty"`
+	Rule   string `json:"rule,omitempty"` // that the session keeps with it: such calls are not asked for any more
 }
 
 // code is the exit code of a turn that ended with the reason.
@@ -57,7 +62,7 @@ func code(r chat.FinishReason) int {
 		return 3
 	case chat.FinishApproval, chat.FinishClient:
 		return 4
-	case chat.FinishBudget, chat.FinishLoop:
+	case chat.FinishBudget, chat.FinishLoop, chat.FinishDenied:
 		return 5
 	case chat.FinishCancelled:
 		return 130

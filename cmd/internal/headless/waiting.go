@@ -4,12 +4,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/coder-agent/coder/agent/chat"
 )
 
 // Bounds of what is shown of a call that waits. A command has no bound of lines: who approves it has seen it.
 const (
 	callLines = 60
+	headLines = 40   // of these, at the beginning
 	callWidth = 2000 // characters of a line
 )
 
@@ -22,18 +28,73 @@ func PrintWaiting(out io.Writer, session string, list []Approval, show Show) {
 	p.waiting("waiting for approval", list)
 }
 
-// waiting prints the calls that wait, each with why and with what decides it.
+// PrintWhole prints all that a call would do, with nothing left out: before somebody says yes to what was too long to show.
+func PrintWhole(out io.Writer, session string, a Approval, show Show) {
+	p := &progress{Options: Options{Err: out, Show: show}, session: session}
+	p.note("all of %s:", title(a.ToolName, a.Summary))
+	for _, l := range show.lines(a) {
+		p.note("    %s", l)
+	}
+	if a.Left > 0 {
+		p.note("    (all %d characters more: coder sessions show %s --json)", a.Left, session)
+	}
+}
+
+// Cut reports whether a part of what the call would do was left out where it was shown.
+func (s Show) Cut(a Approval) bool {
+	lines, whole := s.text(a)
+	return a.Left > 0 || !whole && (len(lines) > callLines || slices.ContainsFunc(lines, func(l string) bool { return utf8.RuneCountInString(l) > callWidth }))
+}
+
+// waiting prints the calls that wait: what each would do, where and how far it may reach, why it asks and what decides it.
 func (p *progress) waiting(head string, list []Approval) {
 	for _, a := range list {
 		p.note("%s: %s", head, title(a.ToolName, a.Summary))
 		p.body(a)
-		if a.Reason != "" {
-			p.note("  because %s", Line(a.Reason, errorWidth))
+		for _, l := range about(a) {
+			p.note("  %s", l)
 		}
 		p.note("  coder approve %s %s", p.session, a.ToolCallID)
+		if a.Always != "" {
+			p.note("  coder approve %s %s --always   (and from now on: %s)", p.session, a.ToolCallID, Visible(a.Always))
+		}
 		p.note("  coder deny %s %s", p.session, a.ToolCallID)
+		if !a.DenyAt.IsZero() {
+			p.note("  it is denied at %s if nobody decides", a.DenyAt.Local().Format(time.DateTime))
+		}
 	}
 }
+
+// about says where the call would run, what bounds it, and why it asks. Reach beyond the sandbox is said loudly.
+func about(a Approval) (out []string) {
+	if a.Workdir != "" {
+		out = append(out, "in "+Visible(a.Workdir)+", "+bounds(a.Sandbox, a.Reach))
+	}
+	for _, path := range a.Paths {
+		out = append(out, "file "+Visible(path))
+	}
+	if a.Reason != "" {
+		out = append(out, "because "+Line(a.Reason, errorWidth))
+	}
+	return out
+}
+
+func bounds(sandbox, reach string) string {
+	switch {
+	case reach == chat.ReachAll:
+		return "OUTSIDE THE SANDBOX: it can do whatever you can"
+	case sandbox == NoSandbox && reach == chat.ReachNetwork:
+		return "not sandboxed, WITH THE NETWORK"
+	case sandbox == NoSandbox:
+		return "not sandboxed"
+	case reach == chat.ReachNetwork:
+		return "sandboxed (" + Line(sandbox, 80) + "), but WITH THE NETWORK OPEN"
+	}
+	return "sandboxed (" + Line(sandbox, 80) + ")"
+}
+
+// NoSandbox is what the host says of commands that nothing bounds.
+const NoSandbox = "none"
 
 // body prints what the call would do, if its title has not said it all.
 func (p *progress) body(a Approval) {
@@ -42,26 +103,53 @@ func (p *progress) body(a Approval) {
 	}
 }
 
-// body returns the lines of what the call would do, with nothing hidden in them; none if its title has said it all.
+// text returns the lines of what the call would do, with nothing hidden in them: as the host has shown it with the question,
+// or as its arguments tell. whole says that none of them may be left out, as of a command.
+func (s Show) text(a Approval) (lines []string, whole bool) {
+	text := a.Text
+	whole = a.Workdir != ""
+	if s.leftOut(a) {
+		return nil, whole
+	}
+	if text == "" && s != nil && len(a.Input) > 0 {
+		text, whole = s(a.ToolName, a.Input)
+	}
+	if text = strings.TrimRight(Visible(text), "\n"); text == "" {
+		return nil, whole
+	}
+	return strings.Split(strings.ReplaceAll(text, "\t", "    "), "\n"), whole
+}
+
+// leftOut reports whether the call is too large for the state document.
+func (s Show) leftOut(a Approval) bool {
+	return s != nil && a.Text == "" && (len(a.Input) == 0 || a.Workdir != "" || len(a.Paths) > 0)
+}
+
+// lines returns the lines of what the call would do, all of them.
+func (s Show) lines(a Approval) []string {
+	lines, _ := s.text(a)
+	return lines
+}
+
+// body returns the lines of what the call would do; none if its title has said it all. Of one that is long the beginning and
+// the end are shown, with how much is missing.
 func (s Show) body(session string, a Approval) []string {
-	if s == nil {
-		return nil
-	}
-	if len(a.Input) == 0 { // too large for the state document
+	lines, whole := s.text(a)
+	switch {
+	case s.leftOut(a):
 		return []string{fmt.Sprintf("(coder sessions show %s shows all of it)", session)}
-	}
-	text, whole := s(a.ToolName, a.Input)
-	text = strings.TrimRight(Visible(text), "\n")
-	if text == "" || a.ToolName+" "+text == title(a.ToolName, a.Summary) {
+	case len(lines) == 1 && a.ToolName+" "+lines[0] == title(a.ToolName, a.Summary):
 		return nil
 	}
 	var out []string
-	lines := strings.Split(text, "\n")
 	for i, l := range lines {
-		if i == callLines-1 && len(lines) > callLines && !whole {
-			return append(out, fmt.Sprintf("… %d more lines (coder sessions show %s --json shows all)", len(lines)-i, session))
+		left := len(lines) - callLines + 1
+		switch {
+		case whole || len(lines) <= callLines || i < headLines || i >= headLines+left:
+			out = append(out, wide(l, whole, session))
+		case i == headLines:
+			out = append(out, fmt.Sprintf("… %d lines left out here (coder sessions show %s --json shows all) …", left, session))
 		}
-		out = append(out, wide(strings.ReplaceAll(l, "\t", "    "), whole, session))
 	}
 	return out
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/coder-agent/coder/agent/chat"
 )
 
 func TestNothingOfACallThatWaitsIsHidden(t *testing.T) {
@@ -43,8 +45,31 @@ func TestNothingOfACallThatWaitsIsHidden(t *testing.T) {
 		if len(got) != want {
 			t.Errorf("of 100 lines %d are shown, want %d", len(got), want)
 		}
-		if last := got[len(got)-1]; want == callLines && last != "… 41 more lines (coder sessions show s --json shows all)" {
-			t.Errorf("the last line is %q", last)
+		if cut := got[min(headLines, len(got)-1)]; want == callLines && cut != "… 41 lines left out here (coder sessions show s --json shows all) …" {
+			t.Errorf("line %d is %q", headLines+1, cut)
+		}
+		if Show(show).Cut(Approval{ToolName: "bash", Input: input}) != (want == callLines) {
+			t.Errorf("of %d lines %d are shown, and Cut says the contrary", 100, len(got))
+		}
+	}
+}
+
+// TestReachIsSaidLoudly, and what bounds a command where it is asked for.
+func TestReachIsSaidLoudly(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		q    chat.Question
+		want []string
+	}{
+		{"a sandbox", chat.Question{Workdir: "/w", Sandbox: "namespaces"}, []string{"in /w, sandboxed (namespaces)"}},
+		{"none", chat.Question{Workdir: "/w", Sandbox: "none"}, []string{"in /w, not sandboxed"}},
+		{"the network", chat.Question{Workdir: "/w", Sandbox: "namespaces", Reach: chat.ReachNetwork}, []string{"in /w, sandboxed (namespaces), but WITH THE NETWORK OPEN"}},
+		{"the network, unbounded", chat.Question{Workdir: "/w", Sandbox: "none", Reach: chat.ReachNetwork}, []string{"in /w, not sandboxed, WITH THE NETWORK"}},
+		{"all", chat.Question{Workdir: "/w", Sandbox: "namespaces", Reach: chat.ReachAll}, []string{"in /w, OUTSIDE THE SANDBOX: it can do whatever you can"}},
+		{"files", chat.Question{Paths: []string{"/w/a\u202eb"}}, []string{`file /w/a\u202eb`}},
+	} {
+		if got := about(Approval{Question: c.q}); fmt.Sprintf("%q", got) != fmt.Sprintf("%q", c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
 }
