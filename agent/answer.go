@@ -143,7 +143,7 @@ func (s *state) settleCall(event chat.Event, callID, by string, also ...func(*st
 }
 
 // void ends the calls of a parked turn: none of them can be approved or answered any more, and the turn does not go on.
-func (s *state) void() error {
+func (s *state) void(client string) error {
 	if s.turn != nil || !s.parked() {
 		return nil
 	}
@@ -161,9 +161,10 @@ func (s *state) void() error {
 		s.session = old
 		return fmt.Errorf("cancelling what waits in session %s: %w", s.agent.name, err)
 	}
+	s.noteVoid(client)
 	s.script = next
 	s.lookAfterDeadline(denyAt)
-	s.publishLast("")
+	s.publishLast(client)
 	s.refresh("")
 	s.next()
 	return nil

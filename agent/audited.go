@@ -106,10 +106,25 @@ func (s *state) noteDecided(event chat.Event) {
 		What: audit.Decided, Session: s.agent.name, Call: d.ToolCallID, Client: d.By, Tool: c.Name, InputHash: audit.Hash(c.Input),
 		Decision: audit.Denied, By: "person", Why: d.Reason,
 	}
-	if d.Approved {
+	switch {
+	case d.Unanswered:
+		e.By = "deadline"
+	case d.Rule != "":
+		e.Decision, e.Why = audit.Approved, "always: "+d.Rule
+	case d.Approved:
 		e.Decision = audit.Approved
 	}
 	s.agent.host.note(e)
+}
+
+// noteVoid writes down that the calls that wait were cancelled.
+func (s *state) noteVoid(client string) {
+	for _, c := range s.script.Waiting() {
+		s.agent.host.note(audit.Entry{
+			What: audit.Decided, Session: s.agent.name, Call: c.ID, Client: client, Tool: c.Name, InputHash: audit.Hash(c.Input),
+			Decision: audit.Denied, By: "cancel", Why: "the user cancelled what waits",
+		})
+	}
 }
 
 // noteUnanswered writes down that a prompt has denied what waited.

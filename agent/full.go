@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/coder-agent/coder/agent/audit"
 	"github.com/coder-agent/coder/agent/chat"
 	"github.com/coder-agent/coder/agent/permission"
 	"github.com/coder-agent/coder/agent/store"
@@ -19,16 +20,20 @@ import (
 // chooseFull is chooseMode for the mode full, of which setup alone knows that it was typed.
 func (s *state) chooseFull(noSandbox bool) func(context.Context, string, string) (permission.Mode, *Confirmation, error) {
 	return func(ctx context.Context, _, _ string) (permission.Mode, *Confirmation, error) {
-		level := s.agent.host.opts.Level
+		level, have := s.agent.host.opts.Level, s.session.Mode
+		refuse := func(why string) (permission.Mode, *Confirmation, error) {
+			s.noteMode(ctx, audit.Deny, have, string(permission.ModeFull))
+			return "", nil, refusal(why)
+		}
 		switch {
-		case s.session.Mode == string(permission.ModeFull): // a client that comes back
+		case have == string(permission.ModeFull): // a client that comes back
 			return permission.ModeFull, nil, s.boundedAbove(ctx, permission.ModeFull)
 		case callerFrom(ctx).Page:
-			return "", nil, refusal("a page may not begin a session in mode full: coder run --mode full does, typed by a person")
+			return refuse("a page may not begin a session in mode full: coder run --mode full does, typed by a person")
 		case s.known:
-			return "", nil, refusal(fmt.Sprintf("mode full is for a session that begins with it, and %s is there already, in mode %s", s.agent.name, s.mode()))
+			return refuse(fmt.Sprintf("mode full is for a session that begins with it, and %s is there already, in mode %s", s.agent.name, s.mode()))
 		case level == 0 && !noSandbox:
-			return "", nil, refusal("mode full: no sandbox works here (coder doctor says why), so nothing would bound what the agent runs; add --no-sandbox if you mean it")
+			return refuse("mode full: no sandbox works here (coder doctor says why), so nothing would bound what the agent runs; add --no-sandbox if you mean it")
 		}
 		return permission.ModeFull, nil, s.boundedAbove(ctx, permission.ModeFull)
 	}

@@ -82,6 +82,7 @@ func (s *state) chooseMode(ctx context.Context, name, nonce string) (permission.
 	}
 	have, caller := s.mode(), callerFrom(ctx)
 	if mode == permission.ModeFull && have != mode {
+		s.noteMode(ctx, audit.Deny, string(have), string(mode))
 		return "", nil, refusal("mode full is for sessions that begin with it: coder run --mode full, typed by a person")
 	}
 	given := s.confirm

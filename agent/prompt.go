@@ -354,7 +354,7 @@ func (a *CoderAgent) Cancel(ctx context.Context, requestID string) error {
 			return nil
 		}
 		if requestID == "" {
-			return s.void()
+			return s.void(callerFrom(ctx).Connection)
 		}
 		return s.dropQueue(requestID)
 	})
