@@ -46,7 +46,7 @@ func TestAnAgentFindsReadsEditsAndTests(t *testing.T) {
 		replies = append(replies, agenttest.Call(agenttest.Use{ID: fmt.Sprint("call_", i), Tool: s.tool, Args: s.args}))
 	}
 	model := agenttest.NewModel(append(replies, agenttest.Say("fixed"))...)
-	opts := agenttest.Options(t, model, tools.All()...)
+	opts := agenttest.Options(t, model, tools.All(tools.Options{})...)
 	opts.Environ = []string{"PATH=" + os.Getenv("PATH")}
 	if err := os.WriteFile(filepath.Join(opts.Workdir, "greet.sh"), []byte("#!/bin/sh\necho helo\n"), 0o644); err != nil {
 		t.Fatal(err)

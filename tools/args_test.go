@@ -52,7 +52,7 @@ func TestArgumentsThatDoNotFitAreNamed(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			for _, tool := range All() {
+			for _, tool := range All(Options{}) {
 				if tool.Name == tt.tool {
 					_, err := tool.Action(json.RawMessage(tt.input))
 					if err == nil {
@@ -72,7 +72,7 @@ func FuzzArguments(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	all := All()
+	all := All(Options{})
 	f.Fuzz(func(t *testing.T, input string) {
 		for _, tool := range all {
 			if _, err := tool.Action(json.RawMessage(input)); err != nil && err.Error() == "" {

@@ -41,10 +41,13 @@ func (a bashArgs) Action() agent.Action {
 	return act
 }
 
-// Bash returns the bash tool: runs a command.
-func Bash() agent.Tool {
+// A shell runs commands in a box.
+type shell struct{ box *sandbox.Box }
+
+// Bash returns the bash tool: runs a command in the box.
+func Bash(box *sandbox.Box) agent.Tool {
 	return tool("bash", permission.Runs,
-		"Run a shell command. There is no terminal and no input. Of long output you get the beginning and the end, with the whole in a file: no need for head or tail. When the time is up the command is ended.", bash)
+		"Run a shell command. There is no terminal and no input. Of long output you get the beginning and the end, with the whole in a file: no need for head or tail. When the time is up the command is ended.", shell{box}.run)
 }
 
 // bashDetails is for front-ends.
@@ -56,10 +59,12 @@ type bashDetails struct {
 	Truncated  bool              `json:"truncated,omitempty"`
 	Log        string            `json:"log,omitempty"`     // the file with all of the output, if truncated
 	Running    []sandbox.Process `json:"running,omitempty"` // what it left behind
-	Sandbox    string            `json:"sandbox"`
+	Ended      []sandbox.Process `json:"ended,omitempty"`   // what it left behind, and what ended with it
+	Moved      []sandbox.Moved   `json:"moved,omitempty"`   // protected files that it made or changed, put aside
+	Sandbox    string            `json:"sandbox"`           // what bounded it, and what of that was open
 }
 
-func bash(ctx context.Context, s session, a bashArgs) (agent.Result, error) {
+func (sh shell) run(ctx context.Context, s session, a bashArgs) (agent.Result, error) {
 	dir, err := folder(ctx, s, a.Workdir)
 	if err != nil {
 		return agent.Result{}, err
@@ -82,7 +87,8 @@ func bash(ctx context.Context, s session, a bashArgs) (agent.Result, error) {
 	limit := time.Duration(seconds(a.TimeoutS)) * time.Second
 	shown := newLive(ctx, s, &out)
 	clean := s.Redacting(shown) // also what is kept in a file holds no secret
-	done, err := sandbox.Run(ctx, sandbox.Command{Argv: argv, Dir: dir, Env: commandEnv(environ), Stdout: clean, Timeout: limit})
+	reach := agent.Granted(ctx)
+	done, err := sh.start(ctx, s, reach, sandbox.Command{Argv: argv, Dir: dir, Env: commandEnv(environ), Stdout: clean, Timeout: limit})
 	err = errors.Join(err, clean.Flush())
 	shown.close()
 	if err != nil {
@@ -94,13 +100,31 @@ func bash(ctx context.Context, s session, a bashArgs) (agent.Result, error) {
 	}
 	x := out.Finish()
 	return agent.Result{
-		Text: bashText(x, done, limit), Exit: new(done.Code),
+		Text: bashText(x, done, limit, sh.bounds(reach).explain(x, done)), Exit: new(done.Code),
 		Details: bashDetails{
 			ExitCode: done.Code, Signal: done.Signal, DurationMS: done.Duration.Milliseconds(), TimedOut: done.TimedOut,
-			Truncated: x.Cut, Log: x.Log, Running: done.Running, Sandbox: sandbox.Level(),
+			Truncated: x.Cut, Log: x.Log, Running: done.Running, Ended: done.Ended, Moved: done.Moved, Sandbox: sh.bounds(reach).String(),
 		},
 	}, nil
 }
+
+// start runs the command with what it was granted to reach.
+func (sh shell) start(ctx context.Context, s session, reach permission.Reach, c sandbox.Command) (sandbox.Outcome, error) {
+	if !sh.bounds(reach).hold() {
+		return sandbox.Run(ctx, c)
+	}
+	workdir, err := s.Workdir(ctx)
+	if err != nil {
+		return sandbox.Outcome{}, err
+	}
+	scratch, err := s.ScratchDir(ctx)
+	if err != nil {
+		return sandbox.Outcome{}, err
+	}
+	return sh.box.Run(ctx, c, sandbox.Bounds{Workdir: workdir, Scratch: scratch, Network: reach.Network})
+}
+
+func (sh shell) bounds(reach permission.Reach) bounds { return bounds{sh.box, reach} }
 
 // folder resolves the folder to work in.
 func folder(ctx context.Context, s session, given string) (string, error) {
@@ -144,7 +168,7 @@ func seconds(given int) int {
 	return min(given, bashMaxTimeout)
 }
 
-func bashText(x sandbox.Excerpt, done sandbox.Outcome, limit time.Duration) string {
+func bashText(x sandbox.Excerpt, done sandbox.Outcome, limit time.Duration, hint string) string {
 	var b strings.Builder
 	b.WriteString(x.Head)
 	line := func(format string, args ...any) {
@@ -160,6 +184,12 @@ func bashText(x sandbox.Excerpt, done sandbox.Outcome, limit time.Duration) stri
 	if len(done.Running) > 0 && !done.TimedOut {
 		line("(still running, its output no longer read: %s)", processes(done.Running))
 	}
+	if len(done.Ended) > 0 && !done.TimedOut {
+		line("(still running, and ended with the command: %s)", processes(done.Ended))
+	}
+	for _, m := range done.Moved {
+		line("(%s may not be written by a command: it is now %s, and what was there before stays)", m.Path, m.To)
+	}
 	switch {
 	case done.TimedOut:
 		line("(ended after %d s: the time was up, and everything it had started was ended with it; give a larger timeout_s, at most %d, or make it do less)", int(limit.Seconds()), bashMaxTimeout)
@@ -169,6 +199,9 @@ func bashText(x sandbox.Excerpt, done sandbox.Outcome, limit time.Duration) stri
 		line("exit code %d", done.Code)
 	case b.Len() == 0:
 		return "(no output)"
+	}
+	if hint != "" {
+		line("%s", hint)
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }

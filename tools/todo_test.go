@@ -30,7 +30,7 @@ func TestTheTodoListIsReplacedAndShown(t *testing.T) {
 		),
 		agenttest.Say("done"),
 	)
-	opts := agenttest.Options(t, model, tools.All()...)
+	opts := agenttest.Options(t, model, tools.All(tools.Options{})...)
 	host, err := agent.Open(t.Context(), dir, opts)
 	if err != nil {
 		t.Fatal(err)

@@ -15,12 +15,18 @@ import (
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/permission"
 	"github.com/coder-agent/coder/agent/secret"
+	"github.com/coder-agent/coder/tools/sandbox"
 )
+
+// Options are what the tools need of the host. The zero value works.
+type Options struct {
+	Sandbox *sandbox.Box // bounds commands; nil bounds nothing
+}
 
 // All returns the built-in tools, always in the same order: what is sent to the model must not change between two
 // requests, or the provider's cache is lost.
-func All() []agent.Tool {
-	return []agent.Tool{Read(), Write(), Edit(), Bash(), Grep(), Glob(), Schedule(), Todo()}
+func All(o Options) []agent.Tool {
+	return []agent.Tool{Read(), Write(), Edit(), Bash(o.Sandbox), Grep(), Glob(), Schedule(), Todo()}
 }
 
 // A session is what tools need of the agent that runs them. *agent.CoderAgent is one, also when it is nil: then every

@@ -59,6 +59,11 @@ func (s *fakeSession) Path(_ context.Context, path string) (string, error) {
 	}
 }
 
+// bash runs a command without a sandbox.
+func bash(ctx context.Context, s session, a bashArgs) (agent.Result, error) {
+	return shell{}.run(ctx, s, a)
+}
+
 // put writes a file of the workdir.
 func (s *fakeSession) put(t testing.TB, name, content string) string {
 	t.Helper()
@@ -138,9 +143,9 @@ func TestAllHasAFixedOrderAndTheRightEffects(t *testing.T) {
 		{"schedule", permission.Plans},
 		{"todo", permission.Reads},
 	}
-	all := All()
+	all := All(Options{})
 	if len(all) != len(want) {
-		t.Fatalf("All() has %d tools, want %d", len(all), len(want))
+		t.Fatalf("All(Options{}) has %d tools, want %d", len(all), len(want))
 	}
 	for i, w := range want {
 		if all[i].Name != w.name || all[i].Effect != w.effect {
@@ -157,7 +162,7 @@ func TestTheToolBlockIsSmallAndAlwaysTheSame(t *testing.T) {
 			Parameters  json.RawMessage `json:"parameters"`
 		}
 		var specs []spec
-		for _, tool := range All() {
+		for _, tool := range All(Options{}) {
 			schema, err := json.Marshal(tool.Schema)
 			if err != nil {
 				t.Fatal(err)
@@ -205,7 +210,7 @@ func TestWhatACallWouldDoIsToldBefore(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			for _, tool := range All() {
+			for _, tool := range All(Options{}) {
 				if tool.Name != tt.tool {
 					continue
 				}
@@ -230,7 +235,7 @@ func TestOutsideAnAgentEveryToolSaysSo(t *testing.T) {
 		"schedule": `{"prompt":"x","in":"1h"}`,
 		"todo":     `{"items":[]}`,
 	}
-	for _, tool := range All() {
+	for _, tool := range All(Options{}) {
 		if _, err := tool.Run(t.Context(), json.RawMessage(inputs[tool.Name])); err == nil || err.Error() != agent.ErrNoAgent.Error() {
 			t.Errorf("%s without an agent: %v, want %v", tool.Name, err, agent.ErrNoAgent)
 		}
@@ -239,7 +244,7 @@ func TestOutsideAnAgentEveryToolSaysSo(t *testing.T) {
 
 func BenchmarkAll(b *testing.B) {
 	for b.Loop() {
-		All()
+		All(Options{})
 	}
 }
 

@@ -70,7 +70,11 @@ func (s *serveCommand) open(ctx context.Context, log *slog.Logger) (*host, error
 // openAgents opens the host of the agents; a damaged store is moved aside if the user wants that.
 func (h *host) openAgents(ctx context.Context) (*agent.Host, error) {
 	s := h.command
-	opts, err := agentOptions(s.config, s.app.environ())
+	box, err := openBox(ctx, s.config, h.log)
+	if err != nil {
+		return nil, err
+	}
+	opts, err := agentOptions(s.config, s.app.environ(), box)
 	if err != nil {
 		return nil, err
 	}

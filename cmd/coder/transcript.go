@@ -178,7 +178,7 @@ func (t *transcript) end() string {
 // summaries returns what puts a call into one line, as the tool itself does.
 func summaries() func(chat.ToolCall) string {
 	known := make(map[string]agent.Tool)
-	for _, tool := range tools.All() {
+	for _, tool := range tools.All(tools.Options{}) {
 		known[tool.Name] = tool
 	}
 	return func(c chat.ToolCall) string {

@@ -8,10 +8,11 @@ import (
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/openrouter"
 	"github.com/coder-agent/coder/tools"
+	"github.com/coder-agent/coder/tools/sandbox"
 )
 
 // agentOptions joins the provider and the tools to the host of the agents.
-func agentOptions(c config, environ []string) (agent.Options, error) {
+func agentOptions(c config, environ []string, box *sandbox.Box) (agent.Options, error) {
 	model, err := openrouter.New(openrouter.Options{
 		Key: c.key(), BaseURL: c.BaseURL, Model: c.Model, Title: "coder", Proxy: http.ProxyFromEnvironment,
 	})
@@ -23,8 +24,8 @@ func agentOptions(c config, environ []string) (agent.Options, error) {
 		return agent.Options{}, err
 	}
 	return agent.Options{
-		Model: model, Provider: provider(c.BaseURL), ModelID: c.Model, Tools: tools.All(), Mode: c.Mode, StepLimit: c.MaxSteps, MaxCost: c.MaxCost,
-		Retention: c.Keep, Rules: c.Rules, Trust: c.trusted(), DenyAfter: denyAfter,
+		Model: model, Provider: provider(c.BaseURL), ModelID: c.Model, Tools: tools.All(tools.Options{Sandbox: box}), Mode: c.Mode, StepLimit: c.MaxSteps, MaxCost: c.MaxCost,
+		Retention: c.Keep, Rules: c.Rules, Trust: c.trusted(), DenyAfter: denyAfter, Level: box.Level(), Sandbox: box.Name(),
 		System: systemPrompt(environ), Environ: commandEnviron(environ, c.PassEnv),
 	}, nil
 }

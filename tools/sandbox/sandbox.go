@@ -1,7 +1,8 @@
-// Package sandbox runs one command within bounds: of time, of output, and of what is left of it afterwards. It knows
-// nothing of agents or tools.
+// Package sandbox runs one command within bounds: of time, of output, of what is left of it afterwards, and, in a Box,
+// of what it can reach. It knows nothing of agents or tools.
 //
-// This version confines nothing: a command can do all that the user can. Level and Describe say so.
+// How much a Box holds depends on the system, and is one of the levels that Test finds out. docs/sandbox.md says what
+// each holds.
 package sandbox
 
 import (
@@ -16,12 +17,6 @@ import (
 	"syscall"
 	"time"
 )
-
-// Level names how commands are confined: "none".
-func Level() string { return "none" }
-
-// Describe says the level in words for people.
-func Describe() string { return "not sandboxed" }
 
 const (
 	// drain is how long the pipe is read on after the command's own process has ended: a child that lives on may
@@ -49,6 +44,8 @@ type Outcome struct {
 	Signal   string    // the signal's name; "" when it exited
 	TimedOut bool      // ended by Timeout
 	Running  []Process // what it left running, as far as this system can tell
+	Ended    []Process // what was still running when it ended, and has ended with it
+	Moved    []Moved   // protected files that it made or changed, put aside
 	Duration time.Duration
 }
 
@@ -58,9 +55,30 @@ type Process struct {
 	Name string `json:"name"`
 }
 
-// Run runs the command. When ctx ends or the time is up, everything that the command started is ended: asked first,
-// then killed. The error of a dead ctx is its cause; a command that ran and failed is no error.
+// A tree is all that a command started.
+type tree interface {
+	end(exited <-chan struct{})               // asks all to end, then kills
+	left() []Process                          // what outlived the command
+	drain(r *os.File, copied <-chan struct{}) // lets the reader of the output come to its end, for a bounded time
+	close()
+}
+
+// A reporter is a tree that knows more of the command than its exit code.
+type reporter interface {
+	report(o *Outcome, killed bool) error
+}
+
+// Run runs the command, without any bound to what it can reach. When ctx ends or the time is up, everything that the
+// command started is ended: asked first, then killed. The error of a dead ctx is its cause; a command that ran and failed
+// is no error.
 func Run(ctx context.Context, c Command) (Outcome, error) {
+	marker := "CODER_CALL=" + rand.Text() // finds children that left the process group
+	c.Env = append(slices.Clip(c.Env), marker)
+	return run(ctx, c, func(cmd *exec.Cmd) (tree, error) { return start(cmd, marker) })
+}
+
+// run is Run with a way to start the command.
+func run(ctx context.Context, c Command, launch func(*exec.Cmd) (tree, error)) (Outcome, error) {
 	if err := context.Cause(ctx); err != nil {
 		return Outcome{}, err
 	}
@@ -69,13 +87,12 @@ func Run(ctx context.Context, c Command) (Outcome, error) {
 		return Outcome{}, fmt.Errorf("sandbox: opening a pipe: %w", err)
 	}
 	defer r.Close()
-	marker := "CODER_CALL=" + rand.Text() // finds children that left the process group
-	cmd := &exec.Cmd{Path: c.Argv[0], Args: c.Argv, Dir: c.Dir, Env: append(slices.Clip(c.Env), marker), Stdout: w}
+	cmd := &exec.Cmd{Path: c.Argv[0], Args: c.Argv, Dir: c.Dir, Env: c.Env, Stdout: w}
 	if !c.Quiet {
 		cmd.Stderr = w
 	}
 	begin := time.Now()
-	t, err := start(cmd, marker)
+	t, err := launch(cmd)
 	w.Close()
 	if err != nil {
 		return Outcome{}, fmt.Errorf("sandbox: starting %s: %w", c.Argv[0], err)
@@ -106,7 +123,11 @@ func Run(ctx context.Context, c Command) (Outcome, error) {
 		out.Running, out.Code = []Process{{PID: cmd.Process.Pid, Name: cmd.Path}}, -1
 	} else {
 		out.Running = t.left()
-		if err := out.read(cmd.ProcessState, waitErr); err != nil {
+		err := out.read(cmd.ProcessState, waitErr)
+		if r, ok := t.(reporter); ok && err == nil {
+			err = r.report(&out, cancelled || timedOut)
+		}
+		if err != nil && !cancelled {
 			return out, err
 		}
 	}

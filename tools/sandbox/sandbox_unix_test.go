@@ -28,12 +28,6 @@ func shell(t *testing.T, script string, out io.Writer) Command {
 	return Command{Argv: argv, Dir: t.TempDir(), Env: environ, Stdout: out}
 }
 
-func TestTheLevelIsSaid(t *testing.T) {
-	if Level() != "none" || Describe() != "not sandboxed" {
-		t.Errorf("the level is %q, %q", Level(), Describe())
-	}
-}
-
 func TestACommandsEndIsTold(t *testing.T) {
 	tests := []struct {
 		name, script, out string

@@ -8,7 +8,7 @@ import (
 
 // members finds the living processes of the tree: those of the root's session, those that carry the marker in their
 // environment (it survives setsid and a second fork), and the children of either. The root itself counts.
-func (t *tree) members() []Process {
+func (t *group) members() []Process {
 	dir, err := os.Open("/proc")
 	if err != nil {
 		return nil
@@ -48,9 +48,9 @@ func (t *tree) members() []Process {
 	return found
 }
 
-func (t *tree) alive() bool { return len(t.members()) > 0 }
+func (t *group) alive() bool { return len(t.members()) > 0 }
 
-func (t *tree) marked(pid string) bool {
+func (t *group) marked(pid string) bool {
 	env, err := os.ReadFile("/proc/" + pid + "/environ") // unreadable for other users' processes: not ours
 	return err == nil && bytes.Contains(env, []byte(t.marker))
 }

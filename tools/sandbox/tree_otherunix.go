@@ -3,11 +3,11 @@
 package sandbox
 
 // members finds nothing here: without /proc a process that left the group cannot be told from the user's own.
-func (t *tree) members() []Process {
+func (t *group) members() []Process {
 	if !t.groupAlive() {
 		return nil
 	}
 	return []Process{{PID: t.root, Name: "process group"}}
 }
 
-func (t *tree) alive() bool { return t.groupAlive() }
+func (t *group) alive() bool { return t.groupAlive() }

@@ -10,25 +10,29 @@ import (
 	"time"
 )
 
-// A tree is all that a command started. Its root leads a session of its own: no terminal, one process group that can
+// A group is the tree of a command without bounds. Its root leads a session of its own: no terminal, one process group that can
 // be signalled as a whole. How far a child that leaves the group can be found differs by system: see members.
-type tree struct {
+type group struct {
 	root   int
 	marker string
 }
 
-func start(cmd *exec.Cmd, marker string) (*tree, error) {
+func start(cmd *exec.Cmd, marker string) (tree, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return startAs(cmd, marker)
+}
+
+func startAs(cmd *exec.Cmd, marker string) (tree, error) {
 	if err := begin(cmd); err != nil {
 		return nil, err
 	}
-	return &tree{root: cmd.Process.Pid, marker: marker}, nil
+	return &group{root: cmd.Process.Pid, marker: marker}, nil
 }
 
-func (t *tree) close() {}
+func (t *group) close() {}
 
 // end asks all processes of the tree to end and kills those that are there after patience.
-func (t *tree) end(exited <-chan struct{}) {
+func (t *group) end(exited <-chan struct{}) {
 	t.signal(syscall.SIGTERM, exited)
 	late := time.NewTimer(patience)
 	defer late.Stop()
@@ -53,7 +57,7 @@ func (t *tree) end(exited <-chan struct{}) {
 	}
 }
 
-func (t *tree) signal(sig syscall.Signal, exited <-chan struct{}) {
+func (t *group) signal(sig syscall.Signal, exited <-chan struct{}) {
 	if !closed(exited) || t.groupAlive() {
 		_ = syscall.Kill(-t.root, sig) // ESRCH: it ended meanwhile
 	}
@@ -63,13 +67,13 @@ func (t *tree) signal(sig syscall.Signal, exited <-chan struct{}) {
 }
 
 // groupAlive reports whether the process group has a member. A dead one that nobody has waited for counts too.
-func (t *tree) groupAlive() bool {
+func (t *group) groupAlive() bool {
 	err := syscall.Kill(-t.root, 0)
 	return err == nil || errors.Is(err, syscall.EPERM)
 }
 
 // left lists what outlived the command.
-func (t *tree) left() []Process {
+func (t *group) left() []Process {
 	if !t.groupAlive() {
 		return nil // the common case costs one system call
 	}
@@ -84,7 +88,7 @@ func (t *tree) left() []Process {
 }
 
 // drain lets the reader of the pipe come to its end, for a bounded time.
-func (t *tree) drain(r *os.File, copied <-chan struct{}) {
+func (t *group) drain(r *os.File, copied <-chan struct{}) {
 	if err := r.SetReadDeadline(time.Now().Add(drain)); err != nil {
 		r.Close() // a pipe without deadlines: its reader ends with it
 	}

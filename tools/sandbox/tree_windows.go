@@ -10,19 +10,19 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// A tree is all that a command started: a job object, which children cannot leave. Windows has no way to ask a
+// A job is all that a command started: a job object, which children cannot leave. Windows has no way to ask a
 // process politely, so end kills; and what is left when the command ends is killed with the job.
-type tree struct{ job windows.Handle }
+type job struct{ handle windows.Handle }
 
-func start(cmd *exec.Cmd, _ string) (*tree, error) {
-	job, err := windows.CreateJobObject(nil, nil)
+func start(cmd *exec.Cmd, _ string) (tree, error) {
+	h, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
 		return nil, err
 	}
-	t := &tree{job: job}
+	t := &job{handle: h}
 	info := windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION{}
 	info.BasicLimitInformation.LimitFlags = windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
-	_, err = windows.SetInformationJobObject(job, windows.JobObjectExtendedLimitInformation,
+	_, err = windows.SetInformationJobObject(h, windows.JobObjectExtendedLimitInformation,
 		uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)))
 	if err != nil {
 		t.close()
@@ -42,33 +42,33 @@ func start(cmd *exec.Cmd, _ string) (*tree, error) {
 	return t, nil
 }
 
-func (t *tree) adopt(pid int) error {
+func (t *job) adopt(pid int) error {
 	const access = windows.PROCESS_SET_QUOTA | windows.PROCESS_TERMINATE
 	h, err := windows.OpenProcess(access, false, uint32(pid))
 	if err != nil {
 		return err
 	}
 	defer windows.CloseHandle(h)
-	return windows.AssignProcessToJobObject(t.job, h)
+	return windows.AssignProcessToJobObject(t.handle, h)
 }
 
-func (t *tree) close() { _ = windows.CloseHandle(t.job) }
+func (t *job) close() { _ = windows.CloseHandle(t.handle) }
 
-func (t *tree) end(exited <-chan struct{}) {
-	_ = windows.TerminateJobObject(t.job, 1)
+func (t *job) end(exited <-chan struct{}) {
+	_ = windows.TerminateJobObject(t.handle, 1)
 	<-exited
 }
 
-func (t *tree) left() []Process { return nil }
+func (t *job) left() []Process { return nil }
 
 // drain waits for the end of the pipe. Pipes have no deadlines here, so a child that holds it is killed.
-func (t *tree) drain(_ *os.File, copied <-chan struct{}) {
+func (t *job) drain(_ *os.File, copied <-chan struct{}) {
 	late := time.NewTimer(drain)
 	defer late.Stop()
 	select {
 	case <-copied:
 	case <-late.C:
-		_ = windows.TerminateJobObject(t.job, 1)
+		_ = windows.TerminateJobObject(t.handle, 1)
 		<-copied
 	}
 }

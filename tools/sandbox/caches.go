@@ -1,0 +1,182 @@
+package sandbox
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+)
+
+// A cache is a folder of the user that build tools fill. A command never changes it: what it wrote there would run outside
+// the sandbox later. It gets a folder of its own per workdir, where the system can do it laid over the user's, so that it
+// begins warm.
+type cache struct {
+	name string // of the folder
+	env  string // the variable that moves it; "" has none
+	dir  func(env []string, home string) string
+}
+
+var caches = []cache{
+	{"go-build", "GOCACHE", inCache("go-build")},
+	{"go-mod", "GOMODCACHE", goModCache},
+	{"npm", "npm_config_cache", inHome("", ".npm")},
+	{"pip", "PIP_CACHE_DIR", inCache("pip")},
+	{"uv", "UV_CACHE_DIR", inCache("uv")},
+	{"yarn", "YARN_CACHE_FOLDER", inCache("yarn")},
+	{"golangci-lint", "GOLANGCI_LINT_CACHE", inCache("golangci-lint")},
+	{"staticcheck", "STATICCHECK_CACHE", inCache("staticcheck")},
+	{"cargo-registry", "", inHome("CARGO_HOME", ".cargo", "registry")},
+	{"cargo-git", "", inHome("CARGO_HOME", ".cargo", "git")},
+	{"gradle", "", inHome("GRADLE_USER_HOME", ".gradle")},
+	{"maven", "", inHome("", ".m2", "repository")},
+}
+
+// inCache is a folder in the user's cache folder.
+func inCache(name string) func([]string, string) string {
+	return func(env []string, home string) string {
+		if dir := Getenv(env, "XDG_CACHE_HOME"); dir != "" {
+			return filepath.Join(dir, name)
+		}
+		if runtime.GOOS == "darwin" {
+			return filepath.Join(home, "Library", "Caches", name)
+		}
+		return filepath.Join(home, ".cache", name)
+	}
+}
+
+// inHome is a folder in the one that the variable names, else in the home's folder.
+func inHome(env, folder string, names ...string) func([]string, string) string {
+	return func(environ []string, home string) string {
+		dir := Getenv(environ, env)
+		if env == "" || dir == "" {
+			dir = filepath.Join(home, folder)
+		}
+		return filepath.Join(append([]string{dir}, names...)...)
+	}
+}
+
+func goModCache(env []string, home string) string {
+	first, _, _ := strings.Cut(Getenv(env, "GOPATH"), string(filepath.ListSeparator))
+	if first == "" {
+		first = filepath.Join(home, "go")
+	}
+	return filepath.Join(first, "pkg", "mod")
+}
+
+// caches gives the command its caches: overlays, or folders of its own and the variables that name them. They are the
+// command's until done is called.
+func (b *Box) caches(p *policy, env []string, workdir string) (set []string, done func(), err error) {
+	if b.options.Cache == "" {
+		return nil, func() {}, nil
+	}
+	home := Getenv(env, "HOME")
+	if home == "" {
+		home = b.options.Home
+	}
+	slot, done, err := takeSlot(filepath.Join(b.options.Cache, cachesFolder, key(workdir)), workdir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("sandbox: the caches of %s: %w", workdir, err)
+	}
+	for _, c := range caches {
+		more, err := b.cache(p, c, env, home, slot)
+		if err != nil {
+			done()
+			return nil, nil, fmt.Errorf("sandbox: the cache %s: %w", c.name, err)
+		}
+		set = append(set, more...)
+	}
+	return set, done, nil
+}
+
+// cachesFolder is in coder's cache folder, and has a folder for each workdir.
+const cachesFolder = "sandbox"
+
+func key(workdir string) string {
+	sum := sha256.Sum256([]byte(workdir))
+	return hex.EncodeToString(sum[:8])
+}
+
+func (b *Box) cache(p *policy, c cache, env []string, home, slot string) (set []string, err error) {
+	real := c.dir(env, home)
+	if dir := Getenv(env, c.env); c.env != "" && dir != "" {
+		real = dir
+	}
+	real, missing := resolved(real)
+	own := filepath.Join(slot, c.name)
+	for _, root := range p.Writable {
+		if !missing && within(root, real) {
+			return nil, nil // it is in the workdir: the project's own
+		}
+	}
+	switch {
+	case b.report.Overlay && !missing:
+		o := overlay{At: real, Upper: filepath.Join(own, "upper"), Work: filepath.Join(own, "work")}
+		p.Overlays = append(p.Overlays, o)
+		return nil, errors.Join(os.MkdirAll(o.Upper, 0o700), os.MkdirAll(o.Work, 0o700))
+	case c.env == "":
+		return nil, nil // it stays as it is, to be read
+	}
+	own = filepath.Join(own, "own")
+	p.Writable = append(p.Writable, own)
+	set = []string{c.env + "=" + own}
+	if c.env == "GOMODCACHE" && !missing {
+		set = append(set, "GOPROXY="+localProxy(real, Getenv(env, "GOPROXY")))
+	}
+	return set, os.MkdirAll(own, 0o700)
+}
+
+// localProxy lets go fill an empty module cache from the user's, without the network.
+func localProxy(modules, proxy string) string {
+	if proxy == "" {
+		proxy = "https://proxy.golang.org,direct"
+	}
+	return "file://" + filepath.ToSlash(filepath.Join(modules, "cache", "download")) + "," + proxy
+}
+
+func resolved(path string) (real string, missing bool) {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil || !isFolder(real) {
+		return path, true
+	}
+	return real, false
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// maxSlots bounds the commands that run at once in one workdir with caches of their own.
+const maxSlots = 32
+
+// takeSlot takes the first set of caches that no other command uses: two that change one overlay would damage it.
+func takeSlot(dir, workdir string) (slot string, done func(), err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", nil, err
+	}
+	name := filepath.Join(dir, "workdir")
+	if _, err := os.Stat(name); err != nil {
+		if err := os.WriteFile(name, []byte(workdir+"\n"), 0o600); err != nil {
+			return "", nil, err
+		}
+	}
+	for n := range maxSlots {
+		slot := filepath.Join(dir, strconv.Itoa(n))
+		if err := os.MkdirAll(slot, 0o700); err != nil {
+			return "", nil, err
+		}
+		release, err := lock(filepath.Join(slot, "lock"))
+		if err != nil {
+			return "", nil, err
+		}
+		if release != nil {
+			return slot, release, nil
+		}
+	}
+	return "", nil, fmt.Errorf("%d commands run at once in %s", maxSlots, workdir)
+}
