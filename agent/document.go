@@ -16,7 +16,7 @@ type Document struct {
 	Workdir  string          `json:"workdir"`
 	Model    string          `json:"model"`
 	Mode     permission.Mode `json:"mode"`
-	Sandbox  string          `json:"sandbox"` // what bounds the commands; "none" in this version
+	Sandbox  string          `json:"sandbox"` // what bounds the commands, or "none"
 	Status   Status          `json:"status"`
 	Queued   int             `json:"queued"`             // prompts that wait
 	Provider string          `json:"provider,omitempty"` // when interrupted: whose host goes on with it

@@ -54,6 +54,9 @@ type SetupResult struct {
 	MaxSteps int    `json:"maxSteps"` // model responses in one turn; 0: the host's limit
 	OnAsk    string `json:"onAsk"`    // what becomes of calls that nobody decides on
 
+	Sandbox string `json:"sandbox"` // what bounds commands on the host's machine
+	Level   int    `json:"level"`   // how much that is, 0 to 3
+
 	Confirm *Confirmation `json:"confirm,omitempty"` // the mode stays until this is confirmed: see setMode
 }
 
@@ -111,6 +114,7 @@ func (a *CoderAgent) setup(ctx context.Context, want Setup) (any, error) {
 		}
 		result.Name, result.Workdir, result.Mode = row.Name, row.Workdir, permission.Mode(row.Mode)
 		result.Model, result.MaxSteps, result.OnAsk, result.Created = row.Model, row.MaxSteps, FormatOnAsk(row.DenyAfter), !s.known
+		result.Sandbox, result.Level = a.host.opts.Sandbox, a.host.opts.Level
 		if err := s.settleRow(ctx, row, want.Environ); err != nil {
 			return err
 		}

@@ -144,9 +144,9 @@ func (d *demoCommand) follow(ctx context.Context, folder, dataDir, url string) e
 		return err
 	}
 	defer session.Close()
-	fmt.Fprintf(d.app.stderr, "you: %s\n\n", prompt)
+	fmt.Fprintf(d.app.stderr, "%s\n\nyou: %s\n\n", about.bounds(), prompt)
 	about.Turn = session.Prompt(client.UserMessage(prompt))
-	return d.app.follow(ctx, session, about, headless.Options{
+	return d.app.follow(ctx, session, about.Result, headless.Options{
 		Out: d.app.stdout, Err: d.app.stderr, Interrupt: d.app.takeSignals(), ResultLines: verboseLines,
 	})
 }

@@ -130,22 +130,20 @@ func (r *runCommand) run(ctx context.Context, args []string) error {
 	}
 	defer session.Close()
 	fmt.Fprintf(r.app.stderr, "session: %s\n", about.Session)
-	if about.Mode == string(permission.ModeAuto) {
-		fmt.Fprintln(r.app.stderr, "mode auto: commands run without asking, and are not sandboxed yet")
-	}
+	fmt.Fprintln(r.app.stderr, about.bounds())
 	about.Turn = session.Prompt(client.UserMessage(prompt))
 	options := headless.Options{
 		Out: r.app.stdout, Err: r.app.stderr, Format: format,
 		Show: tools.Show, Reasoning: r.verbose, ResultLines: map[bool]int{true: verboseLines}[r.verbose],
 	}
 	if r.detach {
-		return headless.Leave(ctx, session, about, options)
+		return headless.Leave(ctx, session, about.Result, options)
 	}
 	options.Interrupt = r.app.takeSignals()
 	if terminal := r.app.questioner(); terminal != nil && format == headless.Text {
-		return terminal.follow(ctx, session, about, options)
+		return terminal.follow(ctx, session, about.Result, options)
 	}
-	return r.app.follow(ctx, session, about, options)
+	return r.app.follow(ctx, session, about.Result, options)
 }
 
 // prompt is the argument or stdin. What is piped in besides an argument is its context.
@@ -265,7 +263,7 @@ func above(list []agent.Session, folder string) string {
 
 // open connects to the session and sets it up. What was typed holds for every session; what the environment, the config
 // file and the defaults say is for a new one.
-func (r *runCommand) open(ctx context.Context, conn *connector) (*client.Session, headless.Result, error) {
+func (r *runCommand) open(ctx context.Context, conn *connector) (*client.Session, opened, error) {
 	query := url.Values{"client": {"run"}}
 	if !r.detach {
 		query.Set("tether", tether)
@@ -282,5 +280,5 @@ func (r *runCommand) open(ctx context.Context, conn *connector) (*client.Session
 		r.config.keeps(r.app.stderr, about)
 		r.config.keepsLimit(r.app.stderr, about)
 	}
-	return session, about.Result, err
+	return session, about, err
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/coder-agent/coder/agent/permission"
 	"github.com/coder-agent/coder/cmd/internal/headless"
 	"github.com/coder-agent/coder/server/client"
+	"github.com/coder-agent/coder/tools/sandbox"
 )
 
 // newSessionName makes a name that sorts by day and can be typed, such as 1123-k3fx9p.
@@ -78,6 +79,19 @@ type opened struct {
 	created  bool
 	maxSteps int    // 0: the host's limit
 	onAsk    string // what becomes of calls that nobody decides on
+	sandbox  string
+	level    int // of the sandbox
+}
+
+// bounds says in one line what the session's commands are bounded by.
+func (o opened) bounds() string {
+	switch {
+	case o.level == sandbox.LevelNone:
+		return "NO SANDBOX works here: a command can do all that you can, and asks first unless it is known to only read"
+	case o.Mode == string(permission.ModeAuto):
+		return "mode auto: commands run without asking, in the sandbox: " + o.sandbox
+	}
+	return "sandbox: " + o.sandbox
 }
 
 // dial connects to a session as a client of the kind, which others see, and sets the session up.
@@ -105,7 +119,7 @@ func (a *app) dial(ctx context.Context, conn *connector, kind, name string, quer
 		Result: headless.Result{
 			Session: result.Name, Workdir: result.Workdir, Model: result.Model, Mode: string(result.Mode),
 		},
-		created: result.Created, maxSteps: result.MaxSteps, onAsk: result.OnAsk,
+		created: result.Created, maxSteps: result.MaxSteps, onAsk: result.OnAsk, sandbox: result.Sandbox, level: result.Level,
 	}, nil
 }
 

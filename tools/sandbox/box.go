@@ -137,7 +137,7 @@ func (b *Box) policy(c Command, bounds Bounds) (p policy, done func(), err error
 		}
 		env = append(env, "TMPDIR="+p.Tmp)
 	}
-	b.showHome(&p)
+	b.show(&p, env)
 	set, done, err := b.caches(&p, env, workdir)
 	if err != nil {
 		return p, nil, err
@@ -168,11 +168,13 @@ func (p *policy) share(scratch string) error {
 	return nil
 }
 
-// showHome keeps a home beneath /tmp in view, which a /tmp of the command's own would cover.
-func (b *Box) showHome(p *policy) {
-	home, err := filepath.EvalSymlinks(b.options.Home)
-	if err == nil && home != "/tmp" && within("/tmp", home) {
-		p.Shown = append(p.Shown, home)
+// show keeps in view what is beneath /tmp, which a /tmp of the command's own would cover: the home, and folders of programs.
+func (b *Box) show(p *policy, env []string) {
+	for _, path := range append(filepath.SplitList(Getenv(env, "PATH")), b.options.Home) {
+		real, err := filepath.EvalSymlinks(path)
+		if err == nil && filepath.IsAbs(real) && real != "/tmp" && within("/tmp", real) && isFolder(real) {
+			p.Shown = append(p.Shown, real)
+		}
 	}
 }
 

@@ -106,7 +106,11 @@ func (h *helper) run() int {
 		return h.fail(err, 0)
 	}
 	h.say(status{Applied: true})
-	child, err := syscall.ForkExec(p.Argv[0], p.Argv, &syscall.ProcAttr{
+	argv := p.Argv
+	if argv[0] == ownProgram {
+		argv = append([]string{"coder"}, argv[1:]...) // it goes by its name
+	}
+	child, err := syscall.ForkExec(p.Argv[0], argv, &syscall.ProcAttr{
 		Dir: p.Dir, Env: p.Env, Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
