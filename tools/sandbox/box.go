@@ -168,9 +168,10 @@ func (p *policy) share(scratch string) error {
 	return nil
 }
 
-// show keeps in view what is beneath /tmp, which a /tmp of the command's own would cover: the home, and folders of programs.
+// show keeps in view what is beneath /tmp, which a /tmp of the command's own would cover: the home,
+// folders of programs, and the folder to run in.
 func (b *Box) show(p *policy, env []string) {
-	for _, path := range append(filepath.SplitList(Getenv(env, "PATH")), b.options.Home) {
+	for _, path := range append(filepath.SplitList(Getenv(env, "PATH")), b.options.Home, p.Dir) {
 		real, err := filepath.EvalSymlinks(path)
 		if err == nil && filepath.IsAbs(real) && real != "/tmp" && within("/tmp", real) && isFolder(real) {
 			p.Shown = append(p.Shown, real)

@@ -1,15 +1,19 @@
 package sandbox
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // A cache is a folder of the user that build tools fill. A command never changes it: what it wrote there would run outside
@@ -179,4 +183,97 @@ func takeSlot(dir, workdir string) (slot string, done func(), err error) {
 		}
 	}
 	return "", nil, fmt.Errorf("%d commands run at once in %s", maxSlots, workdir)
+}
+
+const (
+	maxUnused = 14 * 24 * time.Hour // caches of a workdir that no command used for so long are removed
+	maxCaches = 10 << 30            // of all workdirs together, in bytes: the longest unused go first
+)
+
+// Prune removes the caches of workdirs that are no longer used, or too many. Those in use stay.
+func (b *Box) Prune(ctx context.Context, now time.Time) error {
+	if b.Level() == LevelNone || b.options.Cache == "" {
+		return nil
+	}
+	root := filepath.Join(b.options.Cache, cachesFolder)
+	entries, err := os.ReadDir(root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("sandbox: looking for old caches: %w", err)
+	}
+	type found struct {
+		dir  string
+		used time.Time
+		size int64
+	}
+	var all []found
+	var total int64
+	for _, e := range entries {
+		f := found{dir: filepath.Join(root, e.Name())}
+		if f.used, f.size, err = usage(ctx, f.dir); err != nil {
+			return err
+		}
+		all, total = append(all, f), total+f.size
+	}
+	slices.SortFunc(all, func(a, b found) int { return a.used.Compare(b.used) })
+	var errs []error
+	for _, f := range all {
+		if now.Sub(f.used) < maxUnused && total <= maxCaches {
+			break
+		}
+		gone, err := removeCaches(f.dir)
+		errs = append(errs, err)
+		if gone {
+			total -= f.size
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// usage is when the caches of a workdir were used last, and what they take.
+func usage(ctx context.Context, dir string) (used time.Time, size int64, err error) {
+	locks, err := filepath.Glob(filepath.Join(dir, "*", "lock"))
+	if err != nil {
+		return used, 0, err
+	}
+	for _, l := range locks {
+		if info, err := os.Stat(l); err == nil && info.ModTime().After(used) {
+			used = info.ModTime()
+		}
+	}
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || ctx.Err() != nil {
+			return ctx.Err() // a folder that vanishes has no size
+		}
+		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
+			size += info.Size()
+		}
+		return nil
+	})
+	return used, size, ctx.Err()
+}
+
+// removeCaches removes the caches of a workdir, unless a command uses them.
+func removeCaches(dir string) (gone bool, err error) {
+	locks, err := filepath.Glob(filepath.Join(dir, "*", "lock"))
+	if err != nil {
+		return false, err
+	}
+	for _, l := range locks {
+		release, err := lock(l)
+		if err != nil || release == nil {
+			return false, err
+		}
+		defer release()
+	}
+	// A module cache has folders that nobody can write, an overlay one that nobody can read.
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if d != nil && d.IsDir() {
+			_ = os.Chmod(path, 0o700) // RemoveAll says what is wrong
+		}
+		return nil
+	})
+	return true, os.RemoveAll(dir)
 }

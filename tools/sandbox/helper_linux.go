@@ -106,6 +106,11 @@ func (h *helper) run() int {
 		return h.fail(err, 0)
 	}
 	h.say(status{Applied: true})
+	if _, err := os.Stat(p.Dir); err != nil {
+		var errno syscall.Errno
+		errors.As(err, &errno)
+		return h.fail(err, errno)
+	}
 	argv := p.Argv
 	if argv[0] == ownProgram {
 		argv = append([]string{"coder"}, argv[1:]...) // it goes by its name
