@@ -13,7 +13,14 @@ import (
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/permission"
 	"github.com/coder-agent/coder/agent/secret"
+	"github.com/coder-agent/coder/tools/sandbox"
 )
+
+// TestMain lets the test binary be the helper of the sandbox.
+func TestMain(m *testing.M) {
+	sandbox.Dispatch()
+	os.Exit(m.Run())
+}
 
 // fakeSession is a session on a temporary folder. It remembers what results say was seen, as an agent does.
 type fakeSession struct {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/adrg/xdg"
 
@@ -31,4 +32,11 @@ func openBox(ctx context.Context, c config, log *slog.Logger) (*sandbox.Box, err
 	}
 	log.Info("sandbox", "level", report.Level, "is", report.Name, "why", report.Why, "misses", report.Misses())
 	return sandbox.New(o, report), nil
+}
+
+// pruneCaches removes the caches of commands that nobody uses any more. It walks large trees, and waits for nobody.
+func (h *host) pruneCaches(ctx context.Context) {
+	if err := h.box.Prune(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		h.log.Warn("removing old caches of the sandbox", "err", err)
+	}
 }

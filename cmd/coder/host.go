@@ -14,12 +14,14 @@ import (
 	"github.com/coder-agent/coder/agent/audit"
 	"github.com/coder-agent/coder/agent/store"
 	"github.com/coder-agent/coder/server"
+	"github.com/coder-agent/coder/tools/sandbox"
 )
 
 // A host is the agents of a data dir with a server in front of them.
 type host struct {
 	command  *serveCommand
 	log      *slog.Logger
+	box      *sandbox.Box // bounds the agents' commands
 	agents   *agent.Host
 	server   *server.Server
 	listener net.Listener
@@ -70,11 +72,11 @@ func (s *serveCommand) open(ctx context.Context, log *slog.Logger) (*host, error
 // openAgents opens the host of the agents; a damaged store is moved aside if the user wants that.
 func (h *host) openAgents(ctx context.Context) (*agent.Host, error) {
 	s := h.command
-	box, err := openBox(ctx, s.config, h.log)
-	if err != nil {
+	var err error
+	if h.box, err = openBox(ctx, s.config, h.log); err != nil {
 		return nil, err
 	}
-	opts, err := agentOptions(s.config, s.app.environ(), box)
+	opts, err := agentOptions(s.config, s.app.environ(), h.box)
 	if err != nil {
 		return nil, err
 	}
@@ -126,6 +128,7 @@ func (h *host) serve(ctx context.Context) error {
 	defer end()
 	defer h.stop()
 	owned.Go(func() { h.obey(ended) })
+	owned.Go(func() { h.pruneCaches(h.stopped) })
 	if h.command.idle {
 		owned.Go(func() { h.watchIdle(h.command.config.Idle) })
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/binary"
@@ -40,6 +41,12 @@ func TestScripts(t *testing.T) {
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
 		Setup:               setupScript,
+		Condition: func(name string) (bool, error) {
+			if name != "sandbox" {
+				return false, fmt.Errorf("there is no condition %s", name)
+			}
+			return sandboxed(t), nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"model":     modelCmd,
 			"exits":     exitsCmd,
@@ -59,6 +66,33 @@ func TestScripts(t *testing.T) {
 			"browse":    browseCmd,
 		},
 	})
+}
+
+// sandboxed reports whether the whole sandbox works here.
+func sandboxed(t *testing.T) bool {
+	coder, err := exec.LookPath("coder")
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := t.TempDir()
+	cmd := exec.Command(coder, "serve", "--data-dir", home, "--addr", "127.0.0.1:0")
+	cmd.Env = []string{"HOME=" + home, "OPENROUTER_BASE_URL=http://127.0.0.1:9/v1", "XDG_CACHE_HOME=" + home}
+	log, err := cmd.StderrPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := false
+	for lines := bufio.NewScanner(log); lines.Scan(); {
+		full = full || strings.Contains(lines.Text(), "msg=sandbox level=3")
+		if strings.Contains(lines.Text(), "msg=listening") {
+			_ = cmd.Process.Signal(os.Interrupt)
+		}
+	}
+	_ = cmd.Wait()
+	return full
 }
 
 // setupScript gives the script a home of its own and makes sure that no host outlives it.
