@@ -100,10 +100,12 @@ type hostInfo struct {
 	Model    string    `json:"model"`
 	Mode     string    `json:"mode"`
 	Detached bool      `json:"detached"`
+	Sandbox  string    `json:"sandbox"` // what bounds commands
+	Level    int       `json:"level"`   // how much that is, 0 to 3
 }
 
 func (h *host) info() hostInfo {
-	return hostInfo{h.file.Started, h.file.BaseURL, h.file.Model, h.file.Mode, h.file.Detached}
+	return hostInfo{h.file.Started, h.file.BaseURL, h.file.Model, h.file.Mode, h.file.Detached, h.box.Name(), h.box.Level()}
 }
 
 // stays reports whether the host has schedules to look after, or calls to deny if nobody decides on them in time: it ends for nobody who only wants another one, least of all
