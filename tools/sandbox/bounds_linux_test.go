@@ -211,6 +211,38 @@ func TestWhatNoMountHoldsIsPutBack(t *testing.T) {
 	b.inspect(t)
 }
 
+// TestPuttingBackFollowsNoLink: the host writes nothing outside because a command has put a link in the way.
+func TestPuttingBackFollowsNoLink(t *testing.T) {
+	b := newBox(t, Report{Level: LevelLandlock})
+	var said bytes.Buffer
+	c := shell(t, "mv .github gone; ln -s "+b.Outside+" .github", &said)
+	c.Dir = b.Work
+	if _, err := b.Run(t.Context(), c, Bounds{Workdir: b.Work, Scratch: b.Scratch}); err == nil || !strings.Contains(err.Error(), "putting "+b.Work+"/.github/workflows/ci.yml back") {
+		t.Errorf("the error is %v", err)
+	}
+	if _, err := os.Lstat(filepath.Join(b.Outside, "workflows")); err == nil {
+		t.Error("the host wrote through the link")
+	}
+}
+
+// TestAHomeAsWorkdir: secrets stay hidden, caches the user's, and files that decide what runs later are held or put aside.
+func TestAHomeAsWorkdir(t *testing.T) {
+	b := newBox(t, Report{Level: LevelFull, Overlay: true})
+	if err := errors.Join(os.MkdirAll(filepath.Join(b.Home, ".npm"), 0o755), os.WriteFile(filepath.Join(b.Home, ".bashrc"), nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	b.Work = b.Home
+	out, said := b.script(t, `cat ~/.ssh/* data/run/host.json && echo seen; echo evil > ~/.npm/x; echo evil >> .bashrc && echo changed; mv .ssh x && echo moved; echo evil > .profile; echo fine > fine`)
+	if strings.Contains(said, "seen") || strings.Contains(said, "changed") || strings.Contains(said, "moved") || len(out.Moved) != 1 {
+		t.Errorf("%+v: %s", out, said)
+	}
+	for name, want := range map[string]bool{".npm/x": false, ".profile": false, "fine": true} {
+		if _, err := os.Stat(filepath.Join(b.Home, name)); (err == nil) != want {
+			t.Errorf("%s is there: %v, want %v", name, err == nil, want)
+		}
+	}
+}
+
 // i386 is a program for the other processor that this one also is: exit(42) by int 0x80.
 func i386() []byte {
 	code := []byte{0xb8, 1, 0, 0, 0, 0xbb, 42, 0, 0, 0, 0xcd, 0x80}

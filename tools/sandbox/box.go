@@ -149,7 +149,11 @@ func (b *Box) policy(c Command, bounds Bounds) (p policy, done func(), err error
 	}
 	p.Env = env
 	p.home = b.options.Home
-	p.watched, p.Protected, p.Pinned = guard(p.guarded, p.home)
+	var protected []string
+	p.watched, protected, p.Pinned = guard(p.guarded, p.home)
+	p.Protected = slices.DeleteFunc(append(p.Protected, protected...), func(path string) bool {
+		return slices.ContainsFunc(p.Hidden, func(h string) bool { return within(h, path) }) // nothing of it is there to change
+	})
 	return p, done, nil
 }
 
@@ -202,8 +206,10 @@ func (b *Box) hidden(env []string, workdir string) ([]string, error) {
 			}
 		}
 	}
-	for _, path := range machineSecrets {
-		add(path)
+	if os.Geteuid() == 0 {
+		for _, path := range machineSecrets {
+			add(path)
+		}
 	}
 	if dir := Getenv(env, "XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
 		add(dir)

@@ -112,10 +112,14 @@ func (b *Box) cache(p *policy, c cache, env []string, home, slot string) (set []
 	}
 	real, missing := resolved(real)
 	own := filepath.Join(slot, c.name)
-	for _, root := range p.Writable {
-		if !missing && within(root, real) {
-			return nil, nil // it is in the workdir: the project's own
+	for _, root := range p.guarded {
+		if missing || !within(root, real) {
+			continue
 		}
+		if !within(root, home) {
+			return nil, nil // it is the project's own
+		}
+		p.Protected = append(p.Protected, real) // the workdir is the home, or above it
 	}
 	switch {
 	case b.report.Overlay && !missing:

@@ -205,10 +205,12 @@ func TestAttemptsSucceedWithoutABox(t *testing.T) {
 		if slices.Contains(harmful, a.name) {
 			continue
 		}
-		if slices.Contains([]string{"write in the home", "read an ssh key", "read the token", "connect to this machine", "send a datagram to this machine",
+		if slices.Contains([]string{
+			"write in the home", "read an ssh key", "read the token", "connect to this machine", "send a datagram to this machine",
 			"connect to a unix socket", "connect to an abstract unix socket", "send from a pair of datagram sockets", "read the environment of another process",
 			"signal another process", "end all processes", "change .git/hooks", "replace .git/config", "move .git away", "write through a link",
-			"link a file from outside and change it", "write in the session's folder", "change AGENTS.md"}, a.name) {
+			"link a file from outside and change it", "write in the session's folder", "change AGENTS.md",
+		}, a.name) {
 			if err := a.try(x); err != nil {
 				t.Errorf("%s: %v", a.name, err)
 			}

@@ -114,7 +114,7 @@ func findProtected(root, home string) (found []string) {
 			switch {
 			case strings.EqualFold(e.Name(), ".git"):
 				found = append(found, gitParts(path, e.IsDir())...)
-			case isProtected(name):
+			case isProtected(name) && !(e.IsDir() && strings.HasPrefix(strings.ToLower(e.Name()), ".env")): // a folder of that name is Python's
 				found = append(found, path)
 			case e.IsDir() && depth < maxDepth && !slices.Contains(passedOver, e.Name()):
 				search(path, name, depth+1)
@@ -289,14 +289,39 @@ func (s stock) restore(now map[string]item) (err error) {
 		if is, there := now[path]; was.data == nil || there && was.same(is) {
 			continue
 		}
-		err = errors.Join(err, os.MkdirAll(filepath.Dir(path), 0o755))
-		if was.mode&fs.ModeSymlink != 0 {
-			err = errors.Join(err, os.Symlink(string(was.data), path))
-		} else {
-			err = errors.Join(err, os.WriteFile(path, was.data, was.mode.Perm()))
+		for _, root := range s.policy.guarded {
+			if within(root, path) {
+				err = errors.Join(err, was.putBack(root, path))
+				break
+			}
 		}
 	}
 	return err
+}
+
+// putBack writes the item to its path, which does not leave root: the command may have left links in the way.
+func (i item) putBack(root, path string) error {
+	rel, err := filepath.Rel(root, path)
+	if err != nil {
+		return err
+	}
+	r, err := os.OpenRoot(root)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if err := r.MkdirAll(filepath.Dir(rel), 0o755); err != nil {
+		return fmt.Errorf("sandbox: putting %s back: %w", path, err)
+	}
+	if i.mode&fs.ModeSymlink != 0 {
+		err = r.Symlink(string(i.data), rel)
+	} else {
+		err = r.WriteFile(rel, i.data, i.mode.Perm())
+	}
+	if err != nil {
+		return fmt.Errorf("sandbox: putting %s back: %w", path, err)
+	}
+	return nil
 }
 
 // harmless reports whether a file that is new is what git makes of itself: samples of hooks, and a config that says
