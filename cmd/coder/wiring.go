@@ -34,7 +34,7 @@ func agentOptions(c config, environ []string, box *sandbox.Box) (agent.Options, 
 // may be reached.
 var ruled = sync.OnceValue(func() []string {
 	names := []string{"network", "fetch"}
-	for _, tool := range tools.All() {
+	for _, tool := range tools.All(tools.Options{}) {
 		names = append(names, tool.Name)
 	}
 	return names

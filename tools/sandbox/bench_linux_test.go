@@ -7,6 +7,31 @@ import (
 	"testing"
 )
 
+// BenchmarkTest is what the self-test adds to the start of a host: when nothing is known yet, and later.
+func BenchmarkTest(b *testing.B) {
+	o := Options{Home: b.TempDir(), Cache: b.TempDir()}
+	dir := b.TempDir()
+	b.Run("first", func(b *testing.B) {
+		for b.Loop() {
+			r, err := Test(b.Context(), o, dir)
+			if err != nil {
+				b.Fatal(err)
+			}
+			r.forget()
+		}
+	})
+	if _, err := Test(b.Context(), o, dir); err != nil {
+		b.Fatal(err)
+	}
+	b.Run("later", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := Test(b.Context(), o, dir); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
 // BenchmarkBox is BenchmarkRun within bounds, at each level, with caches and with a repository as workdir.
 func BenchmarkBox(b *testing.B) {
 	base := b.TempDir()
