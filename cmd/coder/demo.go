@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/coder-agent/coder/agent/chat"
 	"github.com/coder-agent/coder/agent/openrouter/openroutertest"
 	"github.com/coder-agent/coder/agent/permission"
 	"github.com/coder-agent/coder/cmd/internal/headless"
@@ -146,9 +147,20 @@ func (d *demoCommand) follow(ctx context.Context, folder, dataDir, url string) e
 	defer session.Close()
 	fmt.Fprintf(d.app.stderr, "%s\n\nyou: %s\n\n", about.bounds(), prompt)
 	about.Turn = session.Prompt(client.UserMessage(prompt))
-	return d.app.follow(ctx, session, about.Result, headless.Options{
-		Out: d.app.stdout, Err: d.app.stderr, Interrupt: d.app.takeSignals(), ResultLines: verboseLines,
-	})
+	options := headless.Options{Out: d.app.stdout, Err: d.app.stderr, Interrupt: d.app.takeSignals(), ResultLines: verboseLines}
+	for {
+		result, err := headless.Follow(ctx, session, about.Result, options)
+		if err != nil || result.Reason != chat.FinishApproval {
+			return turnOutcome(result, err)
+		}
+		// Whoever started the demo wants its commands to run in its own scratch folder, also where no sandbox works.
+		for _, call := range result.Approvals {
+			if err := session.Decide(ctx, call.ToolCallID, true, "it is the demo's own scratch folder"); err != nil {
+				return err
+			}
+		}
+		about.Result = headless.Result{Session: about.Session}
+	}
 }
 
 // check runs the test once more, outside the agent.
