@@ -13,11 +13,23 @@ import (
 	"github.com/coder-agent/coder/tools/sandbox"
 )
 
-func (d *doctor) lookSandbox(context.Context) finding {
-	return finding{
-		Status: warning, Text: "level " + sandbox.Level() + ": commands are " + sandbox.Describe(),
-		Remedy: "use --mode ask or --mode plan where you would not run a stranger's code",
+// lookSandbox tests the sandbox anew, whatever a host has found before.
+func (d *doctor) lookSandbox(ctx context.Context) finding {
+	dir, err := os.MkdirTemp("", "coder-doctor-")
+	if err != nil {
+		return finding{Status: warning, Text: err.Error()}
 	}
+	defer os.RemoveAll(dir)
+	report, err := sandbox.Test(ctx, sandboxOptions(d.config), dir)
+	if err != nil {
+		return finding{Status: warning, Text: err.Error()}
+	}
+	f := finding{Status: fine, Text: fmt.Sprintf("level %d: %s", report.Level, report.Name)}
+	if report.Level < sandbox.LevelFull {
+		f.Text = fmt.Sprintf("%s; a command could %s (%s)", f.Text, strings.Join(report.Misses(), ", "), report.Why)
+		f.Status, f.Remedy = warning, "docs/sandbox.md says what each level needs; use --mode ask or --mode plan where you would not run a stranger's code"
+	}
+	return f
 }
 
 // lookTerminal looks at what the screen can show.
