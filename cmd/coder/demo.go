@@ -155,7 +155,7 @@ func (d *demoCommand) follow(ctx context.Context, folder, dataDir, url string) e
 		}
 		// Whoever started the demo wants its commands to run in its own scratch folder, also where no sandbox works.
 		for _, call := range result.Approvals {
-			if err := session.Decide(ctx, call.ToolCallID, true, "it is the demo's own scratch folder"); err != nil {
+			if err := session.Decide(ctx, call.ToolCallID, client.Decision{Approved: true, Reason: "it is the demo's own scratch folder"}); err != nil {
 				return err
 			}
 		}
