@@ -37,6 +37,7 @@ type demoProject struct {
 type demoCommand struct {
 	app  *app
 	keep bool
+	host hostFile // that the demo has started
 }
 
 func newDemo(a *app) *cobra.Command {
@@ -145,6 +146,9 @@ func (d *demoCommand) follow(ctx context.Context, folder, dataDir, url string) e
 		return err
 	}
 	defer session.Close()
+	if d.host, _, err = readHostFile(dataDir); err != nil {
+		return err
+	}
 	fmt.Fprintf(d.app.stderr, "%s\n\nyou: %s\n\n", about.bounds(), prompt)
 	about.Turn = session.Prompt(client.UserMessage(prompt))
 	options := headless.Options{Out: d.app.stdout, Err: d.app.stderr, Interrupt: d.app.takeSignals(), ResultLines: verboseLines}
@@ -183,6 +187,10 @@ func (d *demoCommand) clean(ctx context.Context, root, dataDir string) error {
 		return err
 	} else if ok {
 		if err := h.stop(ctx); err != nil {
+			return err
+		}
+	} else if d.host.PID > 0 { // it ends with its last client, and takes its file away before it has written its last
+		if err := waitGone(ctx, d.host.PID); err != nil {
 			return err
 		}
 	}
