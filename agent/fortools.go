@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/coder-agent/coder/agent/permission"
 )
 
 // Workdir returns the session's folder, absolute and with links resolved.
@@ -27,7 +29,7 @@ func (a *CoderAgent) Path(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return resolve(dir, path), nil
+	return permission.Resolve(dir, path), nil
 }
 
 // Environ returns the environment for the session's commands, as KEY=value: that of the client that spoke last, or of

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -77,7 +78,11 @@ func open(ctx context.Context, dir string, lock *flock.Flock, opts Options) (*Ho
 	if err != nil {
 		return nil, fmt.Errorf("agent: the data dir: %w", err)
 	}
-	private = resolve(private, ".")
+	private = permission.Resolve(private, ".")
+	opts.Private = slices.Clone(opts.Private)
+	for i, dir := range opts.Private {
+		opts.Private[i] = permission.Resolve(dir, ".")
+	}
 	h := &Host{opts: opts, dir: dir, private: private, lock: lock, tools: make(map[string]Tool), agents: make(map[string]*CoderAgent), stalls: make(map[string]Turn)}
 	h.opened, h.replanned = opts.Now(), make(chan struct{}, 1)
 	for _, tool := range opts.Tools {

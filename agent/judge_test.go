@@ -49,6 +49,7 @@ func TestJudgeFollowsLinksAndKnowsItsFolders(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	place := permission.Place{Workdir: workdir, Scratch: filepath.Join(private, "scratch", "s"), Private: []string{private}}
 	tool := NewTool("touch", permission.Writes, "Touch.", func(context.Context, touchArgs) (Result, error) { return Result{}, nil })
 	tests := []struct {
 		name string
@@ -76,13 +77,13 @@ func TestJudgeFollowsLinksAndKnowsItsFolders(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := judge(tool, chat.ToolCall{Name: "touch", Input: input}, bounds{policy: permission.Policy{Mode: permission.ModeAuto}, workdir: workdir, scratch: filepath.Join(private, "scratch", "s"), private: private})
+			got := judge(tool, chat.ToolCall{Name: "touch", Input: input}, bounds{policy: permission.Policy{Mode: permission.ModeAuto, Place: place}})
 			if got.verdict.Decision != tt.want {
 				t.Errorf("judge(%s) = %+v, want %s", input, got.verdict, tt.want)
 			}
 		})
 	}
-	if got := resolve(workdir, "loop"); !strings.HasPrefix(got, base) {
+	if got := permission.Resolve(workdir, "loop"); !strings.HasPrefix(got, base) {
 		t.Errorf("a link to itself resolves to %s", got)
 	}
 }

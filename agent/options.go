@@ -35,6 +35,7 @@ type Options struct {
 	Secrets   *secret.Set                          // values that are neither recorded nor shown; nil knows none
 	Rules     []permission.Rule                    // of the user, for all sessions
 	Trust     trust.Store                          // what the user has said of folders; the zero value trusts none
+	Private   []string                             // folders of coder's own beside the data dir, absolute: no tool has business there
 	Level     int                                  // of the sandbox, 0 to 3: the policy relies on it
 	Sandbox   string                               // what bounds the commands, for the state document; "" means none
 	StepLimit int                                  // model responses in one turn; 0 means 100

@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/permission"
 	"github.com/coder-agent/coder/agent/store"
 	"github.com/coder-agent/coder/agent/trust"
 )
@@ -162,7 +163,7 @@ func (s *state) within(path string) (string, error) {
 	if s.session.Workdir == "" {
 		return "", refusal("a session without a workdir has no path")
 	}
-	rel, err := filepath.Rel(s.session.Workdir, resolve(s.session.Workdir, filepath.FromSlash(path)))
+	rel, err := filepath.Rel(s.session.Workdir, permission.Resolve(s.session.Workdir, filepath.FromSlash(path)))
 	switch {
 	case err != nil || !filepath.IsLocal(rel):
 		return "", outside

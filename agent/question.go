@@ -14,7 +14,7 @@ const maxShown = 128 << 10
 // question is what a person is asked about a call. It is recorded with the verdict; nothing of it is made anew for a client,
 // and the call runs only as it was shown.
 func (b bounds) question(tool Tool, c chat.ToolCall, action Action, v permission.Verdict) chat.Question {
-	find := func(path string) string { return resolve(b.workdir, path) }
+	find := func(path string) string { return permission.Resolve(b.policy.Place.Workdir, path) }
 	text, left := chat.Shorten(tool.show(c.Input, find), maxShown)
 	q := chat.Question{Text: text, Left: left, Always: v.Always}
 	if action.Command != "" {

@@ -41,6 +41,7 @@ type Action struct {
 	Writes  []string
 	Command string
 	Workdir string // of the command, as the model gave it; "" is the session's
+	URL     string // with Network
 
 	Network     bool // the model asks for the network of the machine
 	Unsandboxed bool // it asks to run outside the sandbox

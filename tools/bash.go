@@ -32,13 +32,9 @@ func (a *bashArgs) UnmarshalJSON(data []byte) error { return fit(data, a) }
 
 // Action says what is run, and where.
 func (a bashArgs) Action() agent.Action {
-	act := agent.Action{
+	return agent.Action{
 		Summary: oneLine(a.Command), Command: a.Command, Workdir: a.Workdir, Network: a.Network, Unsandboxed: a.Unsandboxed,
 	}
-	if a.Workdir != "" {
-		act.Reads = []string{a.Workdir}
-	}
-	return act
 }
 
 // A shell runs commands in a box.

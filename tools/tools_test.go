@@ -205,7 +205,7 @@ func TestWhatACallWouldDoIsToldBefore(t *testing.T) {
 		{"write names its path", "write", `{"path":"a.go","content":"x"}`, agent.Action{Summary: "a.go", Writes: []string{"a.go"}}},
 		{"edit names its path", "edit", `{"path":"a.go","old_string":"x","new_string":"y"}`, agent.Action{Summary: "a.go", Writes: []string{"a.go"}}},
 		{"bash names the exact command", "bash", `{"cmd":"go  test\n./..."}`, agent.Action{Summary: "go test ./...", Command: "go  test\n./..."}},
-		{"bash names its folder", "bash", `{"command":"ls","cwd":"/etc"}`, agent.Action{Summary: "ls", Command: "ls", Workdir: "/etc", Reads: []string{"/etc"}}},
+		{"bash names its folder", "bash", `{"command":"ls","cwd":"/etc"}`, agent.Action{Summary: "ls", Command: "ls", Workdir: "/etc"}},
 		{"grep without a path reads the workdir", "grep", `{"pattern":"x"}`, agent.Action{Summary: "x", Reads: []string{"."}}},
 		{"grep names its path", "grep", `{"pattern":"x","path":"../y","include":"*.go"}`, agent.Action{Summary: "x in ../y (*.go)", Reads: []string{"../y"}}},
 		{"a glob that leads elsewhere says so", "glob", `{"pattern":"/etc/*.conf"}`, agent.Action{Summary: "/etc/*.conf", Reads: []string{"/etc"}}},

@@ -144,10 +144,11 @@ func Hold(reached chan<- struct{}, release <-chan struct{}, next Reply, deltas .
 	}
 }
 
-// Options are those of a host that serves model in mode auto, with a temporary folder as the workdir.
+// Options are those of a host that serves model in mode auto, as if a sandbox bounded its commands, with a temporary folder
+// as the workdir.
 func Options(t testing.TB, model agent.Model, tools ...agent.Tool) agent.Options {
 	t.Helper()
-	return agent.Options{Model: model, Tools: tools, Mode: permission.ModeAuto, Workdir: t.TempDir()}
+	return agent.Options{Model: model, Tools: tools, Mode: permission.ModeAuto, Level: 3, Workdir: t.TempDir()}
 }
 
 // Open opens a host and closes it with the test.

@@ -5,7 +5,7 @@ const (
 	ModePlan Mode = "plan" // look, do not touch
 	ModeAsk  Mode = "ask"  // every change is asked for
 	ModeEdit Mode = "edit" // files in the workdir may change, commands are asked for
-	ModeAuto Mode = "auto" // all that stays inside the workdir; commands run without a sandbox in this version
+	ModeAuto Mode = "auto" // all that the sandbox bounds; without one, commands as in ask
 	ModeFull Mode = "full" // nothing is asked for but what holds in every mode; typed for a new session, never reached by a change
 )
 
@@ -14,7 +14,8 @@ type row struct {
 	reads, writes, runs, network, plans Decision
 }
 
-// To add a mode, add its row.
+// To add a mode, add its row. What runs says of commands: Deny lets only those pass that look; Ask, those too that are
+// known and stay inside the sandbox; Allow, all that the sandbox bounds.
 var modes = map[Mode]row{
 	ModePlan: {0, Allow, Deny, Deny, Deny, Deny},
 	ModeAsk:  {1, Allow, Ask, Ask, Ask, Ask},
@@ -36,5 +37,19 @@ func (r row) verdict(e Effect) Decision {
 	case Plans:
 		return r.plans
 	}
-	return Ask // an effect nobody declared
+	return r.other()
 }
+
+// other is for an effect that nobody declared: what it changes is not known.
+func (r row) other() Decision {
+	switch {
+	case r.full():
+		return Allow
+	case r.writes == Deny:
+		return Deny
+	}
+	return Ask
+}
+
+// full reports whether the mode asks for nothing but what holds in every mode.
+func (r row) full() bool { return r.network == Allow }

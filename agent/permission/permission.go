@@ -27,11 +27,12 @@ type Mode string
 type Call struct {
 	Tool    string
 	Effect  Effect
-	Outside []string // paths the call names that are outside the workdir, resolved
-	Guarded []string // paths the call would write that decide what runs later, such as .git/hooks; resolved
-	Private []string // paths the call names that belong to coder itself, such as its token; resolved
-	Command string   // with Runs: the exact command
-	Reach   Reach    // with Runs: what the model asks for beyond the sandbox
+	Reads   []string // paths as the model gave them, relative to the workdir or absolute
+	Writes  []string
+	Command string // with Runs: the exact command
+	Dir     string // with Runs: the folder it runs in, as the model gave it; "" is the workdir
+	URL     string // with Network: what is fetched, as the model gave it
+	Reach   Reach  // with Runs: what the model asks for beyond the sandbox
 }
 
 // A Reach is what a command may reach beyond the sandbox. The zero value is nothing.
@@ -45,6 +46,7 @@ type Policy struct {
 	Mode  Mode
 	Rules []Rule
 	Level int // of the sandbox that bounds commands: 0 is none, 3 the whole
+	Place Place
 }
 
 // A Decision is what the policy wants done with a call.
@@ -97,30 +99,28 @@ func Names() []string {
 // Tighter reports whether m permits no more than n.
 func (m Mode) Tighter(n Mode) bool { return modes[m].rank <= modes[n].rank }
 
-// Judge decides on a call. An unknown mode asks about everything.
+// Judge decides on a call. Deny goes before ask and ask before allow, whatever the order of the rules. An unknown mode
+// asks about everything.
 func (p Policy) Judge(c Call) Verdict {
-	m := p.Mode
-	if len(c.Private) > 0 {
-		return Verdict{Decision: Deny, Reason: fmt.Sprintf("%s belongs to coder itself", c.Private[0])}
-	}
-	row, ok := modes[m]
+	row, ok := modes[p.Mode]
 	if !ok {
-		return Verdict{Decision: Ask, Reason: fmt.Sprintf("the session has the unknown mode %q", m)}
+		row = modes[ModeAsk]
 	}
-	v := Verdict{Decision: row.verdict(c.Effect)}
-	if v.Decision != Allow {
-		v.Reason = fmt.Sprintf("mode %s %s a tool that %s", m, wants[v.Decision], changes[c.Effect])
-	}
-	if v.Decision == Deny {
-		return v
-	}
-	switch {
-	case len(c.Guarded) > 0:
-		return Verdict{Decision: Ask, Reason: fmt.Sprintf("%s decides what runs later", c.Guarded[0])}
-	case len(c.Outside) > 0:
-		return Verdict{Decision: Ask, Reason: fmt.Sprintf("%s is outside the workdir", c.Outside[0])}
+	v := p.judge(row, c)
+	if !ok && v.Decision == Allow {
+		return Verdict{Decision: Ask, Reason: fmt.Sprintf("the session has the unknown mode %q", p.Mode)}
 	}
 	return v
+}
+
+func (p Policy) judge(row row, c Call) Verdict {
+	switch {
+	case c.Command != "":
+		return p.judgeCommand(row, c)
+	case c.Effect == Network && c.URL != "":
+		return p.judgeURL(row, c)
+	}
+	return p.judgeFiles(row, c)
 }
 
 var (
@@ -130,3 +130,19 @@ var (
 		Plans: "plans prompts",
 	}
 )
+
+// plain is the verdict of the mode alone, for what no rule and no path changes.
+func (p Policy) plain(row row, e Effect) Verdict {
+	v := Verdict{Decision: row.verdict(e)}
+	if e == Runs && v.Decision == Allow && p.Level < 3 && !row.full() {
+		v.Decision = Ask // nothing bounds it
+	}
+	if v.Decision != Allow {
+		deed, ok := changes[e]
+		if !ok {
+			deed = "has an effect that nobody declared"
+		}
+		v.Reason = fmt.Sprintf("mode %s %s a tool that %s", p.Mode, wants[v.Decision], deed)
+	}
+	return v
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"sync"
 
 	"github.com/coder-agent/coder/agent"
@@ -25,7 +26,8 @@ func agentOptions(c config, environ []string, box *sandbox.Box) (agent.Options, 
 	}
 	return agent.Options{
 		Model: model, Provider: provider(c.BaseURL), ModelID: c.Model, Tools: tools.All(tools.Options{Sandbox: box}), Mode: c.Mode, StepLimit: c.MaxSteps, MaxCost: c.MaxCost,
-		Retention: c.Keep, Rules: c.Rules, Trust: c.trusted(), DenyAfter: denyAfter, Level: box.Level(), Sandbox: box.Name(),
+		Retention: c.Keep, Rules: c.Rules, Trust: c.trusted(), Private: []string{filepath.Dir(configFile())}, DenyAfter: denyAfter,
+		Level: box.Level(), Sandbox: box.Name(),
 		System: systemPrompt(environ), Environ: commandEnviron(environ, c.PassEnv),
 	}, nil
 }
