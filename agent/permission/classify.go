@@ -38,6 +38,7 @@ func (r *reading) classify(s *simple) {
 	if loose {
 		i := slices.IndexFunc(rest, func(w word) bool { return !w.plain })
 		s.add(finding{unknown, bounded, false, false, "has a part that is only known when it runs: " + excerpt(rest[i].src)})
+		r.strays(s, rest) // which word is what to the command is not certain
 	}
 	problem := ""
 	for _, row := range rows {
@@ -58,7 +59,18 @@ func (r *reading) classify(s *simple) {
 		}
 	}
 	r.strange(s, rows, problem, loose)
-	r.strays(s, rest)
+	if !loose {
+		r.strays(s, rest)
+	}
+	if loose && slices.Contains(deepReaders, base(name.value)) {
+		args := []arg{{text: ".", kind: "<"}}
+		for _, w := range rest {
+			if w.known && !strings.HasPrefix(w.value, "-") {
+				args = append(args, arg{w, w.value, "<"})
+			}
+		}
+		r.deep(s, base(name.value), args)
+	}
 }
 
 // strange says what is not known about a command.
@@ -197,10 +209,22 @@ func assignment(s string) bool {
 	return ok && name != "" && strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
 }
 
-// suffixes notes every command that may stand behind words that are not understood, for the rules that forbid.
+// suffixes reads every command that may stand behind words that are not understood: for the rules that forbid, and for
+// what is never automatic.
 func (r *reading) suffixes(s *simple) {
+	if r.guessing {
+		return // the outer one has them all
+	}
+	r.guessing = true
+	defer func() { r.guessing = false }()
 	for i := 1; i < len(s.words) && i < 32; i++ {
-		r.simple = append(r.simple, &simple{words: s.words[i:], in: s.in, perhaps: true})
+		before := len(r.simple)
+		inner := r.newSimple(s.words[i:], s.in)
+		r.classify(inner)
+		for _, guess := range r.simple[before:] {
+			guess.perhaps = true
+			guess.found = slices.DeleteFunc(guess.found, func(f finding) bool { return f.hold < firm && !f.network })
+		}
 	}
 }
 
@@ -230,11 +254,14 @@ func (r *reading) runsScript(s *simple) bool {
 		}
 	case name == "eval":
 		s.add(finding{unknown, bounded, false, false, "runs `eval`, which takes its words for a script"})
-		text, known := make([]string, 0, len(rest)), true
+		text := make([]string, 0, len(rest))
 		for _, w := range rest {
-			text, known = append(text, w.value), known && w.known
+			if !w.known {
+				w.value = "$unknown"
+			}
+			text = append(text, w.value)
 		}
-		inner, found = word{value: strings.Join(text, " "), known: known}, len(rest) > 0
+		inner, found = word{value: strings.Join(text, " "), known: true}, len(rest) > 0
 	case name == "source", name == ".":
 		s.add(finding{unknown, bounded, false, false, fmt.Sprintf("runs `%s`, which takes a file for a script", name)})
 	case name == "trap" && len(rest) > 1:
@@ -392,15 +419,13 @@ func (r *reading) path(s *simple, w word, text string, c class, what string) {
 		r.stray(s, w, text)
 		return
 	}
-	if s.in.lost {
-		if !filepath.IsAbs(text) {
-			s.add(finding{unknown, bounded, false, false, "works in a folder that is only known when it runs"})
-			return
-		}
-		r.spot(s, r.place.spot("/", text), c, what)
+	if s.in.lost && !filepath.IsAbs(text) {
+		s.add(finding{unknown, bounded, false, false, "works in a folder that is only known when it runs"})
 	}
-	for _, dir := range s.in.list {
-		r.spot(s, r.place.spot(dir, text), c, what)
+	for _, dir := range s.in.some() {
+		if dir != "" || filepath.IsAbs(text) {
+			r.spot(s, r.place.spot(dir, text), c, what)
+		}
 	}
 }
 
@@ -472,14 +497,10 @@ func (r *reading) stray(s *simple, w word, text string) {
 		if try == "" || strings.Contains(try, "://") || filepath.IsAbs(try) && !rooted(try) {
 			continue
 		}
-		if s.in.lost {
-			if filepath.IsAbs(try) {
-				r.straySpot(s, r.place.spot("/", try))
+		for _, dir := range s.in.some() {
+			if dir != "" || filepath.IsAbs(try) {
+				r.straySpot(s, r.place.spot(dir, try))
 			}
-			continue
-		}
-		for _, dir := range s.in.list {
-			r.straySpot(s, r.place.spot(dir, try))
 		}
 	}
 }

@@ -189,10 +189,10 @@ func (j *judgement) piecemeal() Verdict {
 	return v
 }
 
-// unbounded says what would be missing to let project code run without a question.
+// unbounded says what is missing that would let project code run without a question.
 func (j *judgement) unbounded(f finding) string {
 	switch {
-	case j.Level == 3:
+	case j.Level == 3, f.class != project, f.hold != free:
 		return ""
 	case j.Level > 0:
 		return fmt.Sprintf(" (the sandbox bounds it only in part: level %d of 3)", j.Level)
@@ -245,6 +245,22 @@ func (j *judgement) covered(s *simple, tool string) bool {
 	return false
 }
 
+// touched are all paths that the command names.
+func (r *reading) touched(yield func(touch) bool) {
+	for _, at := range r.at {
+		if !yield(at) {
+			return
+		}
+	}
+	for _, s := range r.simple {
+		for _, at := range s.at {
+			if !yield(at) {
+				return
+			}
+		}
+	}
+}
+
 func (j *judgement) pattern(r Rule) (pattern, bool) {
 	if p, ok := j.rules[r.Pattern]; ok {
 		return p, len(p.words) > 0 || p.open
@@ -284,11 +300,9 @@ func (j *judgement) like(r Rule) (best likeness) {
 		return no
 	}
 	if r.Tool == "read" || r.Tool == "edit" {
-		for _, s := range j.reading.simple {
-			for _, at := range s.at {
-				if (r.Tool == "read") == (at.what != "writes") && r.about(j.Place, at.spot) {
-					return yes
-				}
+		for at := range j.reading.touched {
+			if (r.Tool == "read") == (at.what != "writes") && r.about(j.Place, at.spot) {
+				return yes
 			}
 		}
 		return no

@@ -44,7 +44,7 @@ type simple struct {
 	words   []word
 	in      folders // where it may run
 	perhaps bool    // it may be none: what stands behind a wrapper that is not understood
-	looks   bool // whatever it does, it only looks
+	looks   bool    // whatever it does, it only looks
 	found   []finding
 	at      []touch // the paths that it names
 }
@@ -57,11 +57,13 @@ type touch struct {
 
 // A reading is all that one parse finds in a command. Rules and the verdict are made from it.
 type reading struct {
-	place  Place
-	src    string
-	simple []*simple
-	found  []finding // about the command as a whole, and what no simple command of it does
-	depth  int       // of commands in the words of others
+	place    Place
+	src      string
+	simple   []*simple
+	found    []finding // about the command as a whole, and what no simple command of it does
+	at       []touch   // the paths of redirections
+	depth    int       // of commands in the words of others
+	guessing bool      // what is read may be no command at all
 }
 
 const maxScripts = 8 // commands in words of commands in words …
@@ -73,7 +75,7 @@ func read(place Place, command string, dir string) *reading {
 	return r
 }
 
-func (s *simple) add(f finding)   { s.found = append(s.found, f) }
+func (s *simple) add(f finding)  { s.found = append(s.found, f) }
 func (r *reading) add(f finding) { r.found = append(r.found, f) }
 
 // script reads a whole script; r.src is its text while that lasts.
@@ -109,6 +111,14 @@ func (a folders) or(b folders) folders {
 	both := append(slices.Clone(a.list), b.list...)
 	slices.Sort(both)
 	return folders{slices.Compact(both), a.lost || b.lost}
+}
+
+// some are the folders to look at: "" stands for none that is known.
+func (a folders) some() []string {
+	if len(a.list) == 0 {
+		return []string{""}
+	}
+	return a.list
 }
 
 // reached gives the folders, or instead those of a command that will not run and is judged all the same.
@@ -177,7 +187,7 @@ func (r *reading) command(c syntax.Command, in folders) way {
 	}
 	r.shape(c, "is more than plain commands")
 	if moves(c) {
-		in = folders{lost: true}
+		in.lost = true
 	}
 	r.inside(c, in)
 	return stay(in)
@@ -192,7 +202,7 @@ func (r *reading) binary(c *syntax.BinaryCmd, in folders) way {
 		return way{y.ok, x.bad.or(y.bad)}
 	case syntax.OrStmt:
 		x = r.stmt(c.X, in)
-		y := r.stmt(c.Y, x.bad.reached(x.ok))
+		y := r.stmt(c.Y, x.bad.reached(in))
 		if len(x.bad.list) == 0 && !x.bad.lost {
 			return way{x.ok, folders{}}
 		}
@@ -257,7 +267,7 @@ func (r *reading) call(c *syntax.CallExpr, in folders) way {
 	case name.plain && name.value == "cd":
 		return r.cd(s)
 	case name.known && (name.value == "pushd" || name.value == "popd"):
-		in = folders{lost: true}
+		in.lost = true
 	}
 	r.classify(s)
 	return stay(in)
@@ -271,7 +281,7 @@ func (r *reading) newSimple(words []word, in folders) *simple {
 
 // cd judges a change of folder. To one that is there it cannot fail.
 func (r *reading) cd(s *simple) way {
-	lost := stay(folders{lost: true})
+	lost := stay(folders{s.in.list, true})
 	if len(s.words) != 2 || !s.words[1].plain || strings.HasPrefix(s.words[1].value, "-") || s.words[1].value == "" {
 		s.add(finding{unknown, bounded, false, false, "changes to a folder that is only known when it runs"})
 		for _, w := range s.words[1:] {
@@ -279,11 +289,8 @@ func (r *reading) cd(s *simple) way {
 		}
 		return lost
 	}
-	if s.in.lost {
-		r.path(s, s.words[1], s.words[1].value, looks, "names")
-		return lost
-	}
 	w := way{}
+	w.ok.lost, w.bad.lost = s.in.lost, s.in.lost
 	for _, dir := range s.in.list {
 		to := r.place.spot(dir, s.words[1].value)
 		r.spot(s, to, looks, "names")
@@ -304,7 +311,10 @@ func (r *reading) redirects(st *syntax.Stmt, in folders) {
 
 func (r *reading) redirect(redir *syntax.Redirect, in folders) {
 	s := &simple{in: in} // no command that a rule could name
-	defer func() { r.found = append(r.found, s.found...) }()
+	defer func() {
+		r.found = append(r.found, s.found...)
+		r.at = append(r.at, s.at...)
+	}()
 	if redir.Hdoc != nil {
 		r.inside(redir.Hdoc, in)
 	}

@@ -215,6 +215,7 @@ func begins(words []word, names []string) bool {
 // not about this command.
 func (r commandRow) fit(words []word) (args []arg, problem string) {
 	kinds := slices.Clone(r.operands)
+	command := slices.Index(kinds, "cmd") // its options are its own
 	var operands []word
 	met := len(r.must) == 0
 	ended, instead := false, false
@@ -222,7 +223,7 @@ func (r commandRow) fit(words []word) (args []arg, problem string) {
 		w := words[i]
 		switch {
 		case ended || len(w.value) < 2 || w.value[0] != '-':
-			if len(kinds) > 0 && kinds[0] == "cmd" && len(operands) == 0 || r.stop {
+			if r.stop || len(operands) == command {
 				ended = true
 			}
 			operands = append(operands, w)
