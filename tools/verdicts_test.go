@@ -123,7 +123,7 @@ func (c verdictCase) judge(t *testing.T) string {
 // judgeCase judges a call of one of our tools through it, and of one that is not there by what it will say of itself.
 func judgeCase(t *testing.T, p permission.Policy, name string, args json.RawMessage) permission.Verdict {
 	t.Helper()
-	tools := All()
+	tools := All(Options{})
 	if i := slices.IndexFunc(tools, func(tool agent.Tool) bool { return tool.Name == name }); i >= 0 {
 		return tools[i].Judge(args, p)
 	}

@@ -22,8 +22,14 @@ var protectedParts = []string{
 
 // protectedPairs are protected as a folder with what is in it.
 var protectedPairs = [][2]string{
-	{".github", "workflows"}, {".github", "actions"}, {".github", "copilot-instructions.md"},
-	{".config", "git"}, {".config", "coder"}, {".config", "systemd"}, {".config", "autostart"}, {".config", "fish"},
+	{".github", "workflows"},
+	{".github", "actions"},
+	{".github", "copilot-instructions.md"},
+	{".config", "git"},
+	{".config", "coder"},
+	{".config", "systemd"},
+	{".config", "autostart"},
+	{".config", "fish"},
 }
 
 // secretParts hold what opens other doors, as files or as folders of such files.
