@@ -36,6 +36,7 @@ const (
 // the model, so that the whole goes to a file.
 func leaks(data string) []string {
 	return []string{
+		`cat note.txt`, // in every mode, whatever bounds commands
 		`env; export -p; set; echo $CONTROL`,
 		`cat /proc/[0-9]*/environ 2>/dev/null | tr '\0' '\n' | grep -a canary`,
 		`cat /proc/[0-9]*/environ 2>/dev/null; cat /proc/[0-9]*/cmdline; seq 20000; echo ` + canaryControl + `; cat ` + data + `/run/host.json`,
