@@ -484,6 +484,9 @@ func (r *reading) stray(s *simple, w word, text string) {
 	if _, value, ok := strings.Cut(text, "="); ok {
 		tries = append(tries, value)
 	}
+	if before, behind, ok := strings.Cut(text, ":"); ok && !strings.Contains(text, "://") { // HEAD:.env, -v /etc:/x
+		tries = append(tries, before, behind)
+	}
 	if len(text) > 2 && text[0] == '-' && text[1] != '-' {
 		tries = append(tries, text[2:])
 	}
