@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/plain"
 	"github.com/coder-agent/coder/cmd/internal/headless"
 	"github.com/coder-agent/coder/server/client"
 	"github.com/coder-agent/coder/tools"
@@ -58,7 +59,7 @@ func (q *questioner) decide(ctx context.Context, session *client.Session, r head
 		err = session.Decide(ctx, a.ToolCallID, d)
 		var refused *client.RefusedError
 		if errors.As(err, &refused) { // somebody else was faster, or the deadline was
-			fmt.Fprintf(q.app.stderr, "not taken: %s\n", headless.Line(refused.Text, 300))
+			fmt.Fprintf(q.app.stderr, "not taken: %s\n", plain.Line(refused.Text, 300))
 			continue
 		}
 		if err != nil {
@@ -79,10 +80,10 @@ func (q *questioner) ask(ctx context.Context, session string, a headless.Approva
 	seen := !show.Cut(a)
 	choices := "y (yes), n (no), q (leave it waiting)"
 	if a.Always != "" {
-		choices = "y (yes), a (always: " + headless.Visible(a.Always) + "), n (no), q (leave it waiting)"
+		choices = "y (yes), a (always: " + plain.Visible(a.Always) + "), n (no), q (leave it waiting)"
 	}
 	for {
-		answer, err := q.answer(ctx, fmt.Sprintf("run %s? %s: ", headless.Line(a.ToolName+" "+a.Summary, 160), choices))
+		answer, err := q.answer(ctx, fmt.Sprintf("run %s? %s: ", plain.Line(a.ToolName+" "+a.Summary, 160), choices))
 		if err != nil {
 			return client.Decision{}, err
 		}

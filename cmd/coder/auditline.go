@@ -8,13 +8,13 @@ import (
 	"time"
 
 	"github.com/coder-agent/coder/agent/audit"
-	"github.com/coder-agent/coder/cmd/internal/headless"
+	"github.com/coder-agent/coder/agent/plain"
 )
 
 // auditLine is a line of the log for people, in one line of so many columns; 0: as long as it is.
 func auditLine(l audit.Line, width int) string {
 	text := fmt.Sprintf("%s  %-12s  %-12s  %s", l.Time.Local().Format(time.DateTime), cmp.Or(l.Session, "-"), l.What, strings.Join(auditWords(l), ", "))
-	return clipLine(headless.Visible(text), cmp.Or(width, math.MaxInt))
+	return clipLine(plain.Visible(text), cmp.Or(width, math.MaxInt))
 }
 
 func clipLine(s string, most int) string {

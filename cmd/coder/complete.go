@@ -9,6 +9,7 @@ import (
 
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/permission"
+	"github.com/coder-agent/coder/agent/plain"
 	"github.com/coder-agent/coder/cmd/internal/headless"
 )
 
@@ -117,7 +118,7 @@ func (a *app) completeCalls(cmd *cobra.Command, session string) []string {
 
 // described is a completion with words about it, which the shell shows beside it.
 func described(value, about string) string {
-	if about = headless.Line(about, 60); about != "" {
+	if about = plain.Line(about, 60); about != "" {
 		return value + "\t" + about
 	}
 	return value

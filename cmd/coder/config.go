@@ -19,7 +19,7 @@ import (
 
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/permission"
-	"github.com/coder-agent/coder/cmd/internal/headless"
+	"github.com/coder-agent/coder/agent/plain"
 )
 
 const (
@@ -265,7 +265,7 @@ func (a *app) usable(cmd *cobra.Command) (config, error) {
 		return config{}, wrong[len(wrong)-1]
 	}
 	for _, err := range wrong {
-		fmt.Fprintf(a.stderr, "note: %s\n", headless.Printable(err.Error()))
+		fmt.Fprintf(a.stderr, "note: %s\n", plain.Text(err.Error()))
 	}
 	if len(wrong) > 0 {
 		fmt.Fprintf(a.stderr, "note: going on with the data dir %s\n", c.DataDir)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/coder-agent/coder/cmd/internal/headless"
+	"github.com/coder-agent/coder/agent/plain"
 )
 
 func newConfig(a *app) *cobra.Command {
@@ -70,7 +70,7 @@ func printConfig(out io.Writer, c config) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", s.name, from.Text, from.From)
 	}
 	for _, r := range c.Rules {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", rulesSetting, headless.Visible(r.String()), r.From)
+		fmt.Fprintf(w, "%s\t%s\t%s\n", rulesSetting, plain.Visible(r.String()), r.From)
 	}
 	key := keyShown(c)
 	fmt.Fprintf(w, "key\t%s\t%s\n", key.Text, key.From)

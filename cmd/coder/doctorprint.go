@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/coder-agent/coder/cmd/internal/headless"
+	"github.com/coder-agent/coder/agent/plain"
 )
 
 // A doctorJSON is what coder doctor --json prints.
@@ -35,14 +35,14 @@ func (d *doctor) print(findings []finding) error {
 	fmt.Fprintf(&b, "coder %s, %s/%s\n\n", version(), runtime.GOOS, runtime.GOARCH)
 	for _, f := range findings {
 		fmt.Fprintf(&b, "%-*s%-*s", verdictColumn, f.Status, nameColumn, f.Name)
-		indented(&b, headless.Printable(f.Text), "")
+		indented(&b, plain.Text(f.Text), "")
 		for _, detail := range f.Details {
 			mark := ""
 			if detail.Status != fine && detail.Status != note {
 				mark = string(detail.Status) + ": "
 			}
 			start(&b)
-			indented(&b, headless.Printable(mark+detail.Text), "  ")
+			indented(&b, plain.Text(mark+detail.Text), "  ")
 			remedy(&b, detail.Remedy, "  ")
 		}
 		remedy(&b, f.Remedy, "")
@@ -59,7 +59,7 @@ func start(b *strings.Builder) {
 func remedy(b *strings.Builder, text, more string) {
 	if text != "" {
 		start(b)
-		indented(b, "-> "+headless.Printable(text), more)
+		indented(b, "-> "+plain.Text(text), more)
 	}
 }
 

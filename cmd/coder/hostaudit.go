@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/coder-agent/coder/agent/audit"
-	"github.com/coder-agent/coder/cmd/internal/headless"
+	"github.com/coder-agent/coder/agent/plain"
 )
 
 // openAudit opens the audit log of a data dir. Hosts and the commands that write to it open it alike.
@@ -22,7 +22,7 @@ func (a *app) audit(dataDir string, e audit.Entry) {
 		err = errors.Join(log.Record(e), log.Close())
 	}
 	if err != nil {
-		fmt.Fprintf(a.stderr, "note: %s\n", headless.Printable(err.Error()))
+		fmt.Fprintf(a.stderr, "note: %s\n", plain.Text(err.Error()))
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/permission"
-	"github.com/coder-agent/coder/cmd/internal/headless"
+	"github.com/coder-agent/coder/agent/plain"
 )
 
 // width is how many columns the terminal has that stdout is, or 0 when it is none: programs get lines as long as they are.
@@ -57,12 +57,12 @@ func printSessions(out io.Writer, list []agent.Session, width int, now time.Time
 	rows := [][]string{head}
 	for _, s := range list {
 		used := s.Updated.Local().Format(time.DateTime)
-		folder := headless.Line(s.Workdir, math.MaxInt)
+		folder := plain.Line(s.Workdir, math.MaxInt)
 		if width > 0 {
 			used, folder = ago(now.Sub(s.Updated), s.Updated), underHome(folder)
 		}
 		rows = append(rows, []string{
-			s.Name, state(s), used, sizeText(s.Bytes), fmt.Sprintf("$%.4f", s.Usage.Cost), folder, headless.Line(s.Title, math.MaxInt),
+			s.Name, state(s), used, sizeText(s.Bytes), fmt.Sprintf("$%.4f", s.Usage.Cost), folder, plain.Line(s.Title, math.MaxInt),
 		})
 	}
 	if width > 0 {
@@ -95,7 +95,7 @@ const dropped = "\x00"
 // the folder goes, then size and cost.
 func fit(rows [][]string, width int) {
 	const name, size, cost, folder, title = 0, 3, 4, 5, 6
-	limit(rows, name, max(leastName, width/4), headless.Line)
+	limit(rows, name, max(leastName, width/4), plain.Line)
 	rest := width - columns(rows, folder)
 	if rest < leastBoth {
 		drop(rows, folder)
@@ -106,7 +106,7 @@ func fit(rows [][]string, width int) {
 		drop(rows, size)
 		drop(rows, cost)
 	}
-	limit(rows, title, max(leastTitle, width-columns(rows, title)), headless.Line)
+	limit(rows, title, max(leastTitle, width-columns(rows, title)), plain.Line)
 }
 
 // columns counts the characters of the columns before the given one, with their gaps.

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/coder-agent/coder/agent/openrouter"
-	"github.com/coder-agent/coder/cmd/internal/headless"
+	"github.com/coder-agent/coder/agent/plain"
 )
 
 // loginPatience is how long the browser has. A code lives twice as long.
@@ -79,7 +79,7 @@ func (l *loginCommand) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(l.app.stdout, "%s\nkept in: %s\n", headless.Printable(about), where)
+	fmt.Fprintf(l.app.stdout, "%s\nkept in: %s\n", plain.Text(about), where)
 	if l.config.Key != "" {
 		fmt.Fprintf(l.app.stderr, "note: %s is set, and wins over the key that is kept now\n", keyVar)
 	}

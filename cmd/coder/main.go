@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/coder-agent/coder/agent/plain"
 	"github.com/coder-agent/coder/agent/secret"
 	"github.com/coder-agent/coder/agent/store"
 	"github.com/coder-agent/coder/cmd/internal/headless"
@@ -178,9 +179,9 @@ func report(stderr io.Writer, err error) int {
 	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
 		return exitCancelled // the user knows
 	}
-	fmt.Fprintf(stderr, "coder: error: %s\n", headless.Printable(err.Error()))
+	fmt.Fprintf(stderr, "coder: error: %s\n", plain.Text(err.Error()))
 	if hint := hintOf(err); hint != "" {
-		fmt.Fprintf(stderr, "coder: hint: %s\n", headless.Printable(hint))
+		fmt.Fprintf(stderr, "coder: hint: %s\n", plain.Text(hint))
 	}
 	return code
 }

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/coder-agent/coder/cmd/internal/headless"
+	"github.com/coder-agent/coder/agent/plain"
 )
 
 //go:embed system.md
@@ -39,7 +39,7 @@ func systemPrompt(environ []string) func(workdir string) (string, error) {
 
 // oneLine quotes a path whose name holds a line break, or what cannot be seen: somebody else may have given it.
 func oneLine(path string) string {
-	if headless.Visible(path) != path || strings.ContainsAny(path, "\n\t") {
+	if plain.Visible(path) != path || strings.ContainsAny(path, "\n\t") {
 		return strconv.Quote(path)
 	}
 	return path

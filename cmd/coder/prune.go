@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coder-agent/coder/agent"
-	"github.com/coder-agent/coder/cmd/internal/headless"
+	"github.com/coder-agent/coder/agent/plain"
 	"github.com/coder-agent/coder/server"
 )
 
@@ -156,7 +156,7 @@ func printDispensable(out io.Writer, list []agent.Dispensable, now time.Time) er
 	w := tabwriter.NewWriter(out, 0, 0, gap, ' ', 0)
 	fmt.Fprintln(w, "NAME\tUSED\tSIZE\tWHY\tTITLE")
 	for _, d := range list {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", d.Name, ago(now.Sub(d.Updated), d.Updated), sizeText(d.Bytes), d.Why, headless.Line(d.Title, 60))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", d.Name, ago(now.Sub(d.Updated), d.Updated), sizeText(d.Bytes), d.Why, plain.Line(d.Title, 60))
 	}
 	return w.Flush()
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coder-agent/coder/agent"
+	"github.com/coder-agent/coder/agent/plain"
 	"github.com/coder-agent/coder/agent/store"
 	"github.com/coder-agent/coder/cmd/internal/headless"
 	"github.com/coder-agent/coder/server/client"
@@ -78,7 +79,7 @@ func (a *app) rules(ctx context.Context, c config, name string, remove []int64, 
 	}
 	w := tabwriter.NewWriter(a.stdout, 0, 0, gap, ' ', 0)
 	for _, r := range list {
-		fmt.Fprintf(w, "%d\t%s\t%s\n", r.ID, headless.Visible(r.Rule), r.Created.Local().Format(time.DateTime))
+		fmt.Fprintf(w, "%d\t%s\t%s\n", r.ID, plain.Visible(r.Rule), r.Created.Local().Format(time.DateTime))
 	}
 	return w.Flush()
 }

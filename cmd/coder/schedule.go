@@ -13,8 +13,8 @@ import (
 
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/permission"
+	"github.com/coder-agent/coder/agent/plain"
 	"github.com/coder-agent/coder/agent/store"
-	"github.com/coder-agent/coder/cmd/internal/headless"
 )
 
 func newSchedule(a *app) *cobra.Command {
@@ -291,11 +291,11 @@ func printSchedules(out io.Writer, list []agent.Schedule) error {
 		if !s.Next.IsZero() {
 			next = s.Next.Format(time.RFC3339)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%s\n", s.ID, s.Session, next, s.When(), s.Runs, s.Skipped, headless.Line(s.Prompt, 60))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%s\n", s.ID, s.Session, next, s.When(), s.Runs, s.Skipped, plain.Line(s.Prompt, 60))
 	}
 	for _, s := range list {
 		if s.Error != "" {
-			fmt.Fprintf(w, "%s could not come: %s\n", s.ID, headless.Line(s.Error, 200))
+			fmt.Fprintf(w, "%s could not come: %s\n", s.ID, plain.Line(s.Error, 200))
 		}
 	}
 	return w.Flush()

@@ -15,6 +15,7 @@ import (
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/chat"
 	"github.com/coder-agent/coder/agent/permission"
+	"github.com/coder-agent/coder/agent/plain"
 	"github.com/coder-agent/coder/cmd/internal/headless"
 	"github.com/coder-agent/coder/server/client"
 	"github.com/coder-agent/coder/tools/sandbox"
@@ -61,7 +62,7 @@ func (c config) keeps(stderr io.Writer, about opened) {
 		flag := map[string]string{"onAsk": "on-ask"}[s.name]
 		if s.want != s.have && from.From != fromDefault && s.want != "" {
 			fmt.Fprintf(stderr, "note: session %s keeps its %s, %s: what %s says is for new sessions (--%s changes it)\n",
-				about.Session, s.name, headless.Line(s.have, 80), from.From, cmp.Or(flag, s.name))
+				about.Session, s.name, plain.Line(s.have, 80), from.From, cmp.Or(flag, s.name))
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coder-agent/coder/agent"
-	"github.com/coder-agent/coder/cmd/internal/headless"
+	"github.com/coder-agent/coder/agent/plain"
 	"github.com/coder-agent/coder/server"
 )
 
@@ -120,7 +120,7 @@ func printStatus(out io.Writer, doc statusJSON, width int) error {
 		if s.Provider != "" {
 			line = fmt.Sprintf("session %s: %s, %s", s.Name, s.Status, waitsFor(s))
 		}
-		fmt.Fprintln(out, headless.Line(line, cmp.Or(width, math.MaxInt)))
+		fmt.Fprintln(out, plain.Line(line, cmp.Or(width, math.MaxInt)))
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/plain"
 	"github.com/coder-agent/coder/agent/store"
 	"github.com/coder-agent/coder/cmd/internal/headless"
 	"github.com/coder-agent/coder/tools"
@@ -142,7 +143,7 @@ func (t *transcript) print(out io.Writer) error {
 
 // waitsFor says who goes on with a session that the running host leaves alone.
 func waitsFor(s agent.Session) string {
-	return fmt.Sprintf("waits for a host of %s; a prompt has the running one take over: coder run --session %s", headless.Line(s.Provider, 200), s.Name)
+	return fmt.Sprintf("waits for a host of %s; a prompt has the running one take over: coder run --session %s", plain.Line(s.Provider, 200), s.Name)
 }
 
 // end says how it stands with the session.
@@ -166,11 +167,11 @@ func (t *transcript) end() string {
 	case "", chat.FinishStop:
 		return ""
 	case chat.FinishError:
-		return "The last turn failed: " + headless.Line(t.last.Error, 300)
+		return "The last turn failed: " + plain.Line(t.last.Error, 300)
 	}
 	end := "The last turn: " + headless.Ending(t.last.Reason)
 	if t.last.Error != "" {
-		end += ": " + headless.Line(t.last.Error, 300)
+		end += ": " + plain.Line(t.last.Error, 300)
 	}
 	return end
 }

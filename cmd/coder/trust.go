@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coder-agent/coder/agent/audit"
+	"github.com/coder-agent/coder/agent/plain"
 	"github.com/coder-agent/coder/agent/trust"
-	"github.com/coder-agent/coder/cmd/internal/headless"
 )
 
 // trusted is where the user's word on folders is kept: in the data dir, which no tool may touch.
@@ -161,7 +161,7 @@ func (t *trustCommand) forget(dir string) error {
 	if !was {
 		word = "was not trusted"
 	}
-	_, err = fmt.Fprintf(t.app.stdout, "%s %s\n", headless.Visible(path), word)
+	_, err = fmt.Fprintf(t.app.stdout, "%s %s\n", plain.Visible(path), word)
 	return err
 }
 
@@ -224,7 +224,7 @@ func (t *trustCommand) printList() error {
 		if r.Declined {
 			word = "refused"
 		}
-		if _, err := fmt.Fprintf(t.app.stdout, "%-9s  %s  %s\n", word, r.At.Local().Format(time.DateOnly), headless.Visible(r.Folder)); err != nil {
+		if _, err := fmt.Fprintf(t.app.stdout, "%-9s  %s  %s\n", word, r.At.Local().Format(time.DateOnly), plain.Visible(r.Folder)); err != nil {
 			return err
 		}
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/coder-agent/coder/agent/permission"
+	"github.com/coder-agent/coder/agent/plain"
 	"github.com/coder-agent/coder/agent/trust"
-	"github.com/coder-agent/coder/cmd/internal/headless"
 )
 
 // meet sees to it, before a prompt is sent, that the user knows what the folder brings: it asks whoever sits at the terminal,
@@ -26,10 +26,10 @@ func (a *app) meet(ctx context.Context, store trust.Store, folder string, yes bo
 		return err
 	}
 	for _, p := range f.Problems {
-		fmt.Fprintf(a.stderr, "note: %s\n", headless.Line(p.Error(), 500))
+		fmt.Fprintf(a.stderr, "note: %s\n", plain.Line(p.Error(), 500))
 	}
 	if names := refusedOf(f); len(names) > 0 {
-		fmt.Fprintf(a.stderr, "note: %s asks for what no project may choose; it is ignored: %s\n", trust.ConfigFile, headless.Line(strings.Join(names, ", "), 300))
+		fmt.Fprintf(a.stderr, "note: %s asks for what no project may choose; it is ignored: %s\n", trust.ConfigFile, plain.Line(strings.Join(names, ", "), 300))
 	}
 	switch {
 	case f.State == trust.Nothing || f.State == trust.Trusted:
@@ -69,7 +69,7 @@ func were(n int, one, several string) string {
 func unused(f trust.Folder) string {
 	how := "coder trust"
 	if wd, err := os.Getwd(); err != nil || !samePath(wd, f.Path) {
-		how += " " + quoted(headless.Visible(f.Path))
+		how += " " + quoted(plain.Visible(f.Path))
 	}
 	switch {
 	case f.Never != nil:
@@ -164,7 +164,7 @@ func unique(list []string) []string {
 // printFolder shows what a folder brings; whole also shows the text of it. Nothing of it can hide or steer the terminal.
 func printFolder(out io.Writer, f trust.Folder, whole bool) error {
 	w := &bytes.Buffer{}
-	fmt.Fprintf(w, "%s: %s\n", headless.Visible(f.Path), stateText(f))
+	fmt.Fprintf(w, "%s: %s\n", plain.Visible(f.Path), stateText(f))
 	for _, want := range f.Wants {
 		place := want.Path
 		if want.Line > 0 {
@@ -173,11 +173,11 @@ func printFolder(out io.Writer, f trust.Folder, whole bool) error {
 		fmt.Fprintf(w, "  %s: %s\n", place, wantText(want))
 	}
 	for _, p := range f.Problems {
-		fmt.Fprintf(w, "  ! %s\n", headless.Visible(p.Error()))
+		fmt.Fprintf(w, "  ! %s\n", plain.Visible(p.Error()))
 	}
 	for _, p := range f.Parts {
 		if whole {
-			fmt.Fprintf(w, "\n%s:\n%s\n", p.Path, indent(headless.Visible(p.Text)))
+			fmt.Fprintf(w, "\n%s:\n%s\n", p.Path, indent(plain.Visible(p.Text)))
 		}
 	}
 	if f.State == trust.Changed {
@@ -249,7 +249,7 @@ func printChange(w io.Writer, f trust.Folder) {
 		change := diff.Diff("trusted/"+path, text(f.Record.Parts, path), "now/"+path, text(f.Parts, path))
 		_, change, _ = bytes.Cut(change, []byte{'\n'}) // the first line is "diff a b"
 		if len(change) > 0 {
-			fmt.Fprintf(w, "\n%s\n", indent(headless.Visible(strings.TrimSpace(string(change)))))
+			fmt.Fprintf(w, "\n%s\n", indent(plain.Visible(strings.TrimSpace(string(change)))))
 		}
 	}
 }

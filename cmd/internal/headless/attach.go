@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/plain"
 	"github.com/coder-agent/coder/server/client"
 )
 
@@ -85,7 +86,7 @@ func (a *attachment) take(ctx context.Context, u client.Update) error {
 	case client.Cleared:
 		a.progress().note("%s emptied the transcript", who(u.Client))
 	case client.Disconnected:
-		a.progress().note("connection lost (%s), trying again", Line(u.Err.Error(), 200))
+		a.progress().note("connection lost (%s), trying again", plain.Line(u.Err.Error(), 200))
 	case client.Connected:
 		a.progress().note("connected again")
 	}

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/plain"
 	"github.com/coder-agent/coder/server/client"
 )
 
@@ -142,7 +143,7 @@ func (f *follower) take(ctx context.Context, u client.Update) (bool, error) {
 		f.state(u.State)
 		f.waits()
 	case client.Disconnected:
-		f.show.note("connection lost (%s), trying again", Line(u.Err.Error(), 200))
+		f.show.note("connection lost (%s), trying again", plain.Line(u.Err.Error(), 200))
 	case client.Connected:
 		f.show.note("connected again")
 	}
@@ -278,7 +279,7 @@ func (f *follower) lost(ctx context.Context) error {
 	}
 	f.result.Text = messages[len(messages)-1].Text()
 	if f.options.Format == Text {
-		f.show.text(f.result.Text)
+		f.show.text(plain.Text(f.result.Text))
 		f.show.breakLine()
 	}
 	if len(chat.NewTranscript(messages).Waiting()) > 0 {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/plain"
 	"github.com/coder-agent/coder/server/client"
 )
 
@@ -80,5 +81,5 @@ func who(id string) string {
 	case ours && slices.Contains(commands, kind):
 		return "coder " + kind
 	}
-	return fmt.Sprintf("another client, %s", Line(id, 40))
+	return fmt.Sprintf("another client, %s", plain.Line(id, 40))
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/plain"
 )
 
 const (
@@ -20,27 +21,36 @@ type progress struct {
 	Options
 	session string
 	cut     string // why the response broke off, until it is known whether it is asked for again
-	mid     bool   // Out stands in the middle of a line
-	err     error  // the first that writing the text gave
+	answer  plain.Stream
+	thought plain.Stream
+	mid     bool  // Out stands in the middle of a line
+	err     error // the first that writing the text gave
 }
 
 // event prints one event. The text goes out only with withText.
 func (p *progress) event(e chat.Event, calls map[string]*call, withText bool) {
 	p.brokenOff(e)
 	switch e := e.(type) {
+	case chat.TextStarted:
+		p.answer = plain.Stream{}
 	case chat.TextDelta:
 		if withText {
-			p.text(e.Delta)
+			p.text(p.answer.Next(e.Delta))
 		}
 	case chat.TextEnded, chat.Answered:
+		if withText {
+			p.text(p.answer.End())
+		}
 		p.breakLine()
+	case chat.ReasoningStarted:
+		p.thought = plain.Stream{}
 	case chat.ReasoningDelta:
 		if p.Reasoning {
-			fmt.Fprint(p.Err, Printable(e.Delta))
+			fmt.Fprint(p.Err, p.thought.Next(e.Delta))
 		}
 	case chat.ReasoningEnded:
 		if p.Reasoning {
-			fmt.Fprintln(p.Err)
+			fmt.Fprintln(p.Err, p.thought.End())
 		}
 	case chat.ToolStarted:
 		p.note("> %s", title(calls[e.ToolCallID].name, e.Summary))
@@ -49,17 +59,17 @@ func (p *progress) event(e chat.Event, calls map[string]*call, withText bool) {
 	case chat.ToolFinished:
 		p.results(e.Output.Text)
 	case chat.ToolFailed:
-		p.note("! %s: %s", Line(calls[e.ToolCallID].name, 64), Line(e.ErrorText, errorWidth))
+		p.note("! %s: %s", plain.Line(calls[e.ToolCallID].name, 64), plain.Line(e.ErrorText, errorWidth))
 	case chat.ToolInputFailed:
-		p.note("! %s: %s", Line(e.ToolName, 64), Line(e.ErrorText, errorWidth))
+		p.note("! %s: %s", plain.Line(e.ToolName, 64), plain.Line(e.ErrorText, errorWidth))
 	case chat.Judged:
 		if e.Verdict == "deny" {
-			p.note("! denied: %s: %s", title(calls[e.ToolCallID].name, e.Summary), Line(e.Reason, errorWidth))
+			p.note("! denied: %s: %s", title(calls[e.ToolCallID].name, e.Summary), plain.Line(e.Reason, errorWidth))
 		}
 	case chat.Decided:
 		p.decided(e, calls)
 	case chat.Retrying:
-		p.note("retrying in %s (%d of %d): %s", seconds(e.Wait), e.Attempt, e.Of, Line(e.Reason, errorWidth))
+		p.note("retrying in %s (%d of %d): %s", seconds(e.Wait), e.Attempt, e.Of, plain.Line(e.Reason, errorWidth))
 	case chat.Interrupted:
 		p.breakLine()
 		if !e.Cancelled {
@@ -70,12 +80,12 @@ func (p *progress) event(e chat.Event, calls map[string]*call, withText bool) {
 	case chat.Noted:
 		switch e.Kind {
 		case chat.CircleNote:
-			p.note("told the agent: %s", Line(e.Text, errorWidth))
+			p.note("told the agent: %s", plain.Line(e.Text, errorWidth))
 		case "instructions":
 			p.note("told the agent what the folder's instructions say, now that they are trusted")
 		}
 	case chat.Steered:
-		p.note("steering: %s", Line(e.Text, summaryWidth))
+		p.note("steering: %s", plain.Line(e.Text, summaryWidth))
 	}
 }
 
@@ -87,7 +97,7 @@ func (p *progress) brokenOff(next chat.Event) {
 	switch next.(type) {
 	case chat.Retrying, chat.TurnFinished:
 	default:
-		p.note("asking again: %s", Line(p.cut, errorWidth))
+		p.note("asking again: %s", plain.Line(p.cut, errorWidth))
 	}
 	p.cut = ""
 }
@@ -98,7 +108,7 @@ func (p *progress) compacted(e chat.Compacted) {
 	case e.Status == chat.CompactionDone:
 		p.note("compacted: %s replaced by a summary, about %s tokens are now %s", count(e.Messages, "message"), thousands(e.Before), thousands(e.After))
 	case e.Status == chat.CompactionFailed:
-		p.note("! compacting: %s", Line(e.Error, errorWidth))
+		p.note("! compacting: %s", plain.Line(e.Error, errorWidth))
 	case e.Written == 0:
 		p.note("compacting: the session has about %s tokens, too many for one request", thousands(e.Before))
 	}
@@ -110,7 +120,7 @@ func (p *progress) decided(e chat.Decided, calls map[string]*call) {
 	case e.Approved:
 		verb = "approved"
 	case e.Unanswered:
-		verb = "denied, " + Line(e.Reason, errorWidth)
+		verb = "denied, " + plain.Line(e.Reason, errorWidth)
 	}
 	name := e.ToolCallID
 	if c, ok := calls[e.ToolCallID]; ok && c.name != "" {
@@ -119,9 +129,8 @@ func (p *progress) decided(e chat.Decided, calls map[string]*call) {
 	p.note("%s: %s", verb, name)
 }
 
-// text prints a piece of the answer.
+// text prints a piece of the answer that is safe to print.
 func (p *progress) text(s string) {
-	s = Printable(s)
 	if s == "" || p.err != nil {
 		return
 	}
@@ -150,8 +159,8 @@ func (p *progress) note(format string, args ...any) {
 
 // soFar shows the last line of a running command, if results are to be shown at all.
 func (p *progress) soFar(text string) {
-	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
-	if last := Line(lines[len(lines)-1], summaryWidth); p.ResultLines > 0 && last != "" {
+	lines := strings.Split(strings.TrimRight(plain.Output(text), "\n"), "\n")
+	if last := plain.Line(lines[len(lines)-1], summaryWidth); p.ResultLines > 0 && last != "" {
 		p.note("    … %s", last)
 	}
 }
@@ -177,8 +186,8 @@ func (p *progress) end(r Result) {
 	}
 	switch r.Reason {
 	case chat.FinishBudget, chat.FinishLoop, chat.FinishDenied:
-		p.note("! %s", Line(r.Error, errorWidth))
-		p.note("  %s", Line(r.Hint, errorWidth))
+		p.note("! %s", plain.Line(r.Error, errorWidth))
+		p.note("  %s", plain.Line(r.Hint, errorWidth))
 	}
 	p.note("%s: %s", ending[r.Reason], cost(r))
 	if r.Reason == chat.FinishStepLimit {
@@ -215,7 +224,7 @@ func (p *progress) decision(d Decision) {
 		p.body(Approval{ToolCallID: d.ToolCallID, ToolName: d.ToolName, Summary: d.Summary, Input: d.Input, Question: d.Question})
 	}
 	if d.Rule != "" {
-		p.note("  and from now on: %s (coder rules %s lists and removes)", Visible(d.Rule), p.session)
+		p.note("  and from now on: %s (coder rules %s lists and removes)", plain.Visible(d.Rule), p.session)
 	}
 }
 
@@ -273,4 +282,4 @@ func seconds(d time.Duration) string {
 	return d.Round(100 * time.Millisecond).String()
 }
 
-func title(name, summary string) string { return Line(name+" "+summary, summaryWidth) }
+func title(name, summary string) string { return plain.VisibleLine(name+" "+summary, summaryWidth) }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/plain"
 )
 
 // resultLines is how much of a result a transcript shows: who wants it all takes the JSON.
@@ -77,7 +78,7 @@ func (p *page) prose(part chat.Part) {
 			p.line("~ for the model, a summary stands for the %s before", count(part.Messages, "message"))
 		}
 	case chat.File:
-		p.line("file %s (%s)", Line(part.Filename, 80), Line(part.MediaType, 80))
+		p.line("file %s (%s)", plain.Line(part.Filename, 80), plain.Line(part.MediaType, 80))
 	}
 }
 
@@ -144,18 +145,18 @@ func (p *page) call(c chat.ToolCall) {
 }
 
 func indent(s string) string {
-	return "  " + strings.ReplaceAll(strings.TrimRight(Printable(s), " \n"), "\n", "\n  ")
+	return "  " + strings.ReplaceAll(strings.TrimRight(plain.Text(s), " \n"), "\n", "\n  ")
 }
 
 // excerpt returns the first lines of a text, the last of them the number of those left out and how to see them.
 func excerpt(text string, most int, how string) []string {
-	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	lines := strings.Split(strings.TrimRight(plain.Output(text), "\n"), "\n")
 	var out []string
 	for i, l := range lines {
 		if i == most-1 && len(lines) > most {
 			return append(out, fmt.Sprintf("… %d more lines%s", len(lines)-i, how))
 		}
-		out = append(out, clip(strings.ReplaceAll(Printable(l), "\t", "    "), summaryWidth))
+		out = append(out, plain.Clip(strings.ReplaceAll(l, "\t", "    "), summaryWidth))
 	}
 	return out
 }

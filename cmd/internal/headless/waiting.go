@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/plain"
 )
 
 // Bounds of what is shown of a call that waits. A command has no bound of lines: who approves it has seen it.
@@ -56,7 +57,7 @@ func (p *progress) waiting(head string, list []Approval) {
 		}
 		p.note("  coder approve %s %s", p.session, a.ToolCallID)
 		if a.Always != "" {
-			p.note("  coder approve %s %s --always   (and from now on: %s)", p.session, a.ToolCallID, Visible(a.Always))
+			p.note("  coder approve %s %s --always   (and from now on: %s)", p.session, a.ToolCallID, plain.Visible(a.Always))
 		}
 		p.note("  coder deny %s %s", p.session, a.ToolCallID)
 		if !a.DenyAt.IsZero() {
@@ -68,13 +69,13 @@ func (p *progress) waiting(head string, list []Approval) {
 // about says where the call would run, what bounds it, and why it asks. Reach beyond the sandbox is said loudly.
 func about(a Approval) (out []string) {
 	if a.Workdir != "" {
-		out = append(out, "in "+Visible(a.Workdir)+", "+bounds(a.Sandbox, a.Reach))
+		out = append(out, "in "+plain.Visible(a.Workdir)+", "+bounds(a.Sandbox, a.Reach))
 	}
 	for _, path := range a.Paths {
-		out = append(out, "file "+Visible(path))
+		out = append(out, "file "+plain.Visible(path))
 	}
 	if a.Reason != "" {
-		out = append(out, "because "+Line(a.Reason, errorWidth))
+		out = append(out, "because "+plain.Line(a.Reason, errorWidth))
 	}
 	return out
 }
@@ -88,9 +89,9 @@ func bounds(sandbox, reach string) string {
 	case sandbox == NoSandbox:
 		return "not sandboxed"
 	case reach == chat.ReachNetwork:
-		return "sandboxed (" + Line(sandbox, 80) + "), but WITH THE NETWORK OPEN"
+		return "sandboxed (" + plain.Line(sandbox, 80) + "), but WITH THE NETWORK OPEN"
 	}
-	return "sandboxed (" + Line(sandbox, 80) + ")"
+	return "sandboxed (" + plain.Line(sandbox, 80) + ")"
 }
 
 // NoSandbox is what the host says of commands that nothing bounds.
@@ -114,7 +115,7 @@ func (s Show) text(a Approval) (lines []string, whole bool) {
 	if text == "" && s != nil && len(a.Input) > 0 {
 		text, whole = s(a.ToolName, a.Input)
 	}
-	if text = strings.TrimRight(Visible(text), "\n"); text == "" {
+	if text = strings.TrimRight(plain.Visible(text), "\n"); text == "" {
 		return nil, whole
 	}
 	return strings.Split(strings.ReplaceAll(text, "\t", "    "), "\n"), whole
