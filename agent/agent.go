@@ -83,8 +83,10 @@ func (a *CoderAgent) awake() (<-chan struct{}, error) {
 	}
 	done := make(chan struct{})
 	a.done = done
+	a.host.loaded.Add(1)
 	a.host.owned.Go(func() {
 		defer close(done)
+		defer a.host.loaded.Add(-1)
 		a.loop(a.host.ctx)
 	})
 	return done, nil
@@ -126,6 +128,8 @@ func (a *CoderAgent) loop(ctx context.Context) {
 			s.refresh("")
 		case <-s.again.C:
 			s.retry()
+		case <-a.spareOf(s):
+			return
 		case <-idle.C:
 			if s.sleepy() {
 				return
@@ -196,6 +200,9 @@ func (h *Host) Messages(ctx context.Context, name string) ([]chat.Message, error
 		}
 	}
 	a, err := h.Agent(ctx, name)
+	if err == nil {
+		err = a.room()
+	}
 	if err != nil {
 		return nil, err
 	}

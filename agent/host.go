@@ -40,6 +40,8 @@ type Host struct {
 	closed bool
 
 	turns, subscribers atomic.Int64
+	loaded             atomic.Int64  // sessions in memory
+	spare              chan struct{} // a session that nobody uses takes from it, and goes to sleep
 
 	opened    time.Time
 	replanned chan struct{} // has room for one; wakes the clock
@@ -84,7 +86,7 @@ func open(ctx context.Context, dir string, lock *flock.Flock, opts Options) (*Ho
 		opts.Private[i] = permission.Resolve(dir, ".")
 	}
 	h := &Host{opts: opts, dir: dir, private: private, lock: lock, tools: make(map[string]Tool), agents: make(map[string]*CoderAgent), stalls: make(map[string]Turn)}
-	h.opened, h.replanned = opts.Now(), make(chan struct{}, 1)
+	h.opened, h.replanned, h.spare = opts.Now(), make(chan struct{}, 1), make(chan struct{})
 	for _, tool := range opts.Tools {
 		spec, err := tool.spec()
 		if err != nil {

@@ -36,8 +36,11 @@ func (a *CoderAgent) Subscribe(ctx context.Context) (*Subscription, error) {
 }
 
 // SubscribeAs is Subscribe for a client of a kind, which the state document counts as connected until the end of its
-// subscription.
+// subscription. A session that is not in memory, in a host that is full, is a *CrowdedError.
 func (a *CoderAgent) SubscribeAs(ctx context.Context, kind string) (*Subscription, error) {
+	if err := a.room(); err != nil {
+		return nil, err
+	}
 	sub := &Subscription{agent: a, kind: kind, ready: make(chan struct{}, 1)}
 	err := a.do(ctx, func(s *state) error {
 		if s.closing {

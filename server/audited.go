@@ -13,8 +13,8 @@ import (
 func (s *Server) noteRefused(r *http.Request, status int, why string) {
 	path, _, _ := strings.Cut(r.RequestURI, "?")
 	err := s.opts.Audit.Refuse(http.StatusText(status), audit.Entry{
-		Origin: r.Header.Get("Origin"), Client: r.RemoteAddr,
-		Why: fmt.Sprintf("%d %s: %s %s, Host %s: %s", status, http.StatusText(status), r.Method, path, r.Host, why),
+		Origin: s.forLog(r.Header.Get("Origin")), Client: r.RemoteAddr,
+		Why: fmt.Sprintf("%d %s: %s %s, Host %s: %s", status, http.StatusText(status), s.forLog(r.Method), s.forLog(path), s.forLog(r.Host), why),
 	})
 	if err != nil {
 		s.opts.Logger.Error("writing the audit log", "err", err)

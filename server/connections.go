@@ -179,6 +179,11 @@ func (s *Server) leave(c *connection) {
 
 // watch cancels the turns of a tethered client that stays away.
 func (s *Server) watch(c *connection, back chan struct{}) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.panicked("tether", v)
+		}
+	}()
 	timer := time.NewTimer(c.tether)
 	defer timer.Stop()
 	select {

@@ -1,9 +1,6 @@
 package server
 
 import (
-	"encoding/json"
-	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"os"
@@ -23,7 +20,7 @@ func (s *Server) hostRoute(segments []string) http.HandlerFunc {
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
 		if ofPage(r) {
-			s.opts.Logger.Warn("a page may not do this", "path", r.URL.Path, "origin", r.Header.Get("Origin"))
+			s.opts.Logger.Warn("a page may not do this", "path", s.forLog(r.URL.Path), "origin", s.forLog(r.Header.Get("Origin")))
 			answer(w, http.StatusForbidden, errorBody{Error: "a page may not do this", Hint: "in a terminal: coder --help"})
 			return
 		}
@@ -177,8 +174,7 @@ func (s *Server) stop(w http.ResponseWriter, r *http.Request) {
 	var want struct {
 		IfIdle bool `json:"ifIdle"`
 	}
-	if err := json.NewDecoder(r.Body).Decode(&want); err != nil && !errors.Is(err, io.EOF) {
-		answer(w, http.StatusBadRequest, errorBody{Error: "the body is not the JSON of a stop: " + err.Error()})
+	if r.ContentLength != 0 && !decode(w, r, &want) {
 		return
 	}
 	if want.IfIdle && !s.closeIdle() {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
@@ -65,15 +64,4 @@ func (s *Server) pin(w http.ResponseWriter, r *http.Request, name string) {
 		return
 	}
 	answer(w, http.StatusOK, Pin{name, want.Pinned})
-}
-
-// decode reads the body of a request that changes what is kept: a field that is misspelled must not widen it.
-func decode(w http.ResponseWriter, r *http.Request, into any) bool {
-	d := json.NewDecoder(r.Body)
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		answer(w, http.StatusBadRequest, errorBody{Error: "the body is not the JSON that " + r.URL.Path + " takes: " + err.Error()})
-		return false
-	}
-	return true
 }

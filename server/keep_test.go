@@ -40,7 +40,7 @@ func TestWhatIsKeptIsForPeopleAtTheMachine(t *testing.T) {
 		{"a form", "/host/prune", month, []string{"Content-Type", "text/plain"}, 415, "application/json"},
 		{"no bound", "/host/prune", `{"names":["old"]}`, nil, 400, "say what may go"},
 		{"a negative bound", "/host/prune", `{"count":-1}`, nil, 400, "must not be negative"},
-		{"a misspelled field", "/host/prune", `{"unusedSeconds":1,"name":"old"}`, nil, 400, "unknown field"},
+		{"a misspelled field", "/host/prune", `{"unusedSeconds":1,"name":"old"}`, nil, 400, "there is no field"},
 		{"no JSON", "/host/prune", `x`, nil, 400, "the body is not the JSON"},
 		{"names that are not there", "/host/prune", `{"unusedSeconds":2592000,"names":["other"]}`, nil, 200, `"sessions":[]`},
 		{"no names at all", "/host/prune", `{"unusedSeconds":2592000,"names":[]}`, nil, 200, `"sessions":[]`},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/coder/websocket"
@@ -56,6 +57,7 @@ func (c *connection) readRest(head []byte, r io.Reader) ([]byte, error) {
 	}
 	for {
 		if len(data) == cap(data) { // seldom, as each time both are there
+			runtime.GC() // a heap grows to twice what lives: what earlier frames left would come on top of this one
 			data = append(make([]byte, 0, min(8*len(data), wire.MaxFrame+bytes.MinRead)), data...)
 		}
 		n, err := r.Read(data[len(data):cap(data)])

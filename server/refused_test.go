@@ -46,6 +46,10 @@ func TestARequestThatCannotBeReadIsAnswered(t *testing.T) {
 	if f, ok := p.recv().(wire.CallResult); !ok || f.ID != "c1" || f.Success || !strings.Contains(f.Error, "the call is nested deeper than 64 levels\n") {
 		t.Errorf("the deep call is answered by %+v", f)
 	}
+	p.send(`{"type":"rpc","id":"c2","method":"steer","args":["` + strings.Repeat("x", wire.MaxCall) + `"]}`)
+	if f, ok := p.recv().(wire.CallResult); !ok || f.ID != "c2" || f.Success || !strings.Contains(f.Error, "the call is larger than 1 MiB\n") {
+		t.Errorf("the large call is answered by %+v", f)
+	}
 	for _, ignored := range []string{
 		`{"type":"rpc","id":"c1","method":"nosuch","args":"x"}`,
 		`{"type":"rpc","id":"c1","success":true,"result":` + deep + `}`,

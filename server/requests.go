@@ -9,6 +9,7 @@ import (
 
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/plain"
 	"github.com/coder-agent/coder/server/wire"
 )
 
@@ -163,8 +164,7 @@ func (c *connection) setState(ctx context.Context, f wire.State) {
 // the updates it has caused.
 func (c *connection) call(ctx context.Context, f wire.Call) {
 	if m, _ := agent.MethodNamed(f.Method); m.Ordered {
-		answer := c.result(ctx, f)
-		c.post(func() { c.send(answer) })
+		c.serveCall(ctx, f)
 		return
 	}
 	select {
@@ -172,19 +172,29 @@ func (c *connection) call(ctx context.Context, f wire.Call) {
 	case <-c.done:
 		return
 	}
-	c.start("call of "+f.Method, func() {
+	c.start("call of "+plain.VisibleLine(f.Method, maxMethod), func() {
 		defer func() { <-c.calls }()
-		answer := c.result(ctx, f)
-		c.post(func() { c.send(answer) })
+		c.serveCall(ctx, f)
 	})
 }
 
-func (c *connection) result(ctx context.Context, f wire.Call) wire.CallResult {
+// maxMethod is how much of a method's name goes to the log, in characters.
+const maxMethod = 64
+
+// serveCall runs the method. What it answers with is encoded by the pump when its turn has come: of a client that reads
+// nothing no more than one answer waits as JSON.
+func (c *connection) serveCall(ctx context.Context, f wire.Call) {
 	v, err := c.agent.CallStreaming(ctx, f.Method, f.Args, func(piece any) {
-		if raw, err := c.encode(f.Method, piece); err == nil {
-			c.post(func() { c.send(wire.CallResult{ID: f.ID, Success: true, Result: raw}) })
-		}
+		c.post(func() {
+			if raw, err := c.encode(f.Method, piece); err == nil {
+				c.send(wire.CallResult{ID: f.ID, Success: true, Result: raw})
+			}
+		})
 	})
+	c.post(func() { c.send(c.result(f, v, err)) })
+}
+
+func (c *connection) result(f wire.Call, v any, err error) wire.CallResult {
 	if err != nil {
 		return wire.CallResult{ID: f.ID, Error: c.server.told(err)}
 	}

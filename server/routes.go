@@ -7,9 +7,11 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/plain"
 )
 
 // kind is the only class of agents there is, in kebab case as URLs have it.
@@ -26,7 +28,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if status := s.guard.place(r); status != 0 {
-		s.opts.Logger.Warn("request refused", "status", status, "host", r.Host, "origin", r.Header.Get("Origin"))
+		s.opts.Logger.Warn("request refused", "status", status, "host", s.forLog(r.Host), "origin", s.forLog(r.Header.Get("Origin")))
 		s.noteRefused(r, status, "from a place that may not come in")
 		text(w, status, http.StatusText(status))
 		return
@@ -46,7 +48,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !s.guard.knows(r) {
-		s.opts.Logger.Warn("request without the token", "path", raw, "remote", r.RemoteAddr)
+		s.opts.Logger.Warn("request without the token", "path", s.forLog(raw), "remote", r.RemoteAddr)
 		s.noteRefused(r, http.StatusUnauthorized, "without the token, or with a wrong one")
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		text(w, http.StatusUnauthorized, "Unauthorized")
@@ -151,8 +153,9 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 	var name *agent.NameError
 	var none *agent.NoScheduleError
 	var noSession *agent.NoSessionError
+	var crowded *agent.CrowdedError
 	switch {
-	case errors.Is(err, agent.ErrShutdown):
+	case errors.Is(err, agent.ErrShutdown), errors.As(err, &crowded):
 		status = http.StatusServiceUnavailable
 	case errors.As(err, &name):
 		status = http.StatusBadRequest
@@ -172,6 +175,7 @@ func (s *Server) told(err error) string { return s.opts.Host.Redact(err.Error())
 
 // answer writes v as JSON. That the client has gone meanwhile is not worth a word.
 func answer(w http.ResponseWriter, status int, v any) {
+	hurry(w)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
@@ -181,7 +185,20 @@ func answer(w http.ResponseWriter, status int, v any) {
 }
 
 func text(w http.ResponseWriter, status int, body string) {
+	hurry(w)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, body)
+}
+
+// forLog makes what a request brought fit for the log: short, visible and without the token. A query string is never
+// logged.
+func (s *Server) forLog(text string) string {
+	return plain.VisibleLine(strings.ReplaceAll(text, s.opts.Token, "TOKEN"), 200)
+}
+
+// hurry bounds how long a client may take for an answer that begins now: one that reads nothing would keep a transcript in
+// memory.
+func hurry(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout)) // a recorder of a test has none
 }

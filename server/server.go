@@ -43,6 +43,7 @@ const (
 	maxBody           = 1 << 20
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 15 * time.Second
+	writeTimeout      = 20 * time.Second // for an answer, from its first byte
 	idleTimeout       = 60 * time.Second
 	shutdownTimeout   = 2 * time.Second // for plain HTTP requests that are still being answered
 )

@@ -68,7 +68,10 @@ func Decode(data []byte) (Frame, error) {
 	}
 	f, err := reader(data)
 	var unread *unreadError
+	var large *RefusedError
 	switch {
+	case errors.As(err, &large):
+		return nil, large
 	case errors.As(err, &unread):
 		return nil, &RefusedError{ID: unread.ID, Err: &MalformedError{Type: name, Err: unread.Err}}
 	case err != nil:
@@ -80,6 +83,7 @@ func Decode(data []byte) (Frame, error) {
 var (
 	errDepth  = fmt.Errorf("nested deeper than %d", MaxDepth)
 	errValues = errors.New("too many values")
+	errLarge  = errors.New("larger than 1 MiB")
 	errNoType = errors.New("no type")
 )
 
@@ -144,8 +148,14 @@ func read[F Frame](data []byte) (Frame, error) {
 	return f, err
 }
 
-// readRPC tells a call from its answer: the protocol has one type for both.
+// readRPC tells a call from its answer: the protocol has one type for both. A call that is too large is refused before
+// anything is made of it.
 func readRPC(data []byte) (Frame, error) {
+	if len(data) > MaxCall {
+		if err := refused(data, &MalformedError{Err: errLarge}); errors.As(err, new(*RefusedError)) {
+			return nil, err
+		}
+	}
 	var in struct {
 		ID      *string           `json:"id"`
 		Method  *string           `json:"method"`

@@ -28,6 +28,8 @@ func (e *RefusedError) Reason() string {
 	switch {
 	case errors.Is(e.Err, errValues):
 		return what + " has " + errValues.Error()
+	case errors.Is(e.Err, errLarge):
+		return what + " is " + errLarge.Error()
 	case errors.Is(e.Err, errDepth):
 		return what + " is " + errDepth.Error() + " levels"
 	case errors.As(e.Err, &field):

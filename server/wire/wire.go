@@ -15,6 +15,9 @@ import (
 // MaxFrame bounds one frame from a client, in bytes: clients send their whole transcript with each prompt.
 const MaxFrame = 32 << 20
 
+// MaxCall bounds an RPC call, in bytes: what is large in the protocol comes with prompts and results.
+const MaxCall = 1 << 20
+
 // Bounds of what a frame may hold. Each value that is made of it costs a hundred times the bytes that it takes in the
 // frame; without them 32 MiB of empty messages would become 3 GB.
 const (
