@@ -37,6 +37,9 @@ func (s *serveCommand) open(ctx context.Context, log *slog.Logger) (*host, error
 	h := &host{command: s, log: log, changed: make(chan struct{}, 1)}
 	h.stopped, h.stop = context.WithCancel(ctx)
 	token, err := s.token()
+	if err == nil {
+		err = ownDataDir(s.config.DataDir)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -53,13 +56,13 @@ func (s *serveCommand) open(ctx context.Context, log *slog.Logger) (*host, error
 			&hintedError{fmt.Errorf("listening: %w", err), "choose another --addr: 127.0.0.1:0 takes a free port"}, h.agents.Close(), h.audit.Close())
 	}
 	h.file = hostFile{
-		Addr: h.listener.Addr().String(), Token: token, PID: os.Getpid(), Version: version(), Started: time.Now().UTC(),
+		Addr: dialAddr(h.listener.Addr().String()), Token: token, PID: os.Getpid(), Version: version(), Started: time.Now().UTC(),
 		BaseURL: s.config.BaseURL, Model: s.config.Model, Mode: string(s.config.Mode), Detached: s.detached, Hold: s.hold,
 		RulesHash: rulesHash(s.config.Rules),
 	}
 	h.file.sign(s.config.key())
 	h.server = server.New(server.Options{
-		Host: h.agents, Token: token, AllowOrigins: s.allowOrigins, Version: version(), Logger: log,
+		Host: h.agents, Token: token, AllowOrigins: s.allowOrigins, AllowHosts: s.allowHosts, Version: version(), Logger: log,
 		Audit: h.audit, Stop: h.stop, Changed: h.noteChange, Drain: h.drain, Stays: h.stays, Status: func() any { return h.info() },
 	})
 	if err := h.file.write(s.config.DataDir); err != nil {
@@ -67,6 +70,16 @@ func (s *serveCommand) open(ctx context.Context, log *slog.Logger) (*host, error
 	}
 	h.noteStarted()
 	return h, nil
+}
+
+// dialAddr is where clients on this machine find a listener. One on all addresses is on loopback too, and there alone the
+// server's own names lead to it.
+func dialAddr(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err == nil && ip.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return addr
 }
 
 // openAgents opens the host of the agents; a damaged store is moved aside if the user wants that.

@@ -61,7 +61,7 @@ func (h *hostFile) sign(key string) {
 // readHostFile reads the host file. It is false when no host has written one, or when it is damaged: the next host
 // replaces it.
 func readHostFile(dataDir string) (hostFile, bool, error) {
-	data, err := os.ReadFile(hostFilePath(dataDir))
+	data, err := readPrivate(hostFilePath(dataDir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return hostFile{}, false, nil
 	}

@@ -32,6 +32,13 @@ func alive(pid int) bool {
 }
 
 // ownedByUs trusts the folder: it lies in the user's profile, which Windows closes to others.
+// openNonblock does not exist here.
+const openNonblock = 0
+
+// Who may read a file is told by its list of rights, which a folder of the user's hands down, and not by its mode.
+func closedToOthers(fs.FileInfo) bool     { return true }
+func unwritableByOthers(fs.FileInfo) bool { return true }
+
 func ownedByUs(fs.FileInfo) bool { return true }
 
 // terminalColumns returns the width of the console that f is, or false.

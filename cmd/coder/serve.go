@@ -31,6 +31,7 @@ type serveCommand struct {
 	config       config
 	tokenFile    string
 	allowOrigins []string
+	allowHosts   []string
 	anywhere     bool
 	moveCorrupt  bool
 	detached     bool
@@ -71,6 +72,7 @@ commands find it by themselves; pages and editors need the token, which coder st
 	completeFlag(cmd, "dir", completeFolders)
 	f.StringVar(&s.tokenFile, "token-file", "", "keep the token in this file, so that it stays the same (made if it is not there)")
 	f.StringSliceVar(&s.allowOrigins, "allow-origin", nil, "let pages of this origin in, such as http://localhost:5173")
+	f.StringSliceVar(&s.allowHosts, "allow-host", nil, "let requests in that are sent to this host and port, such as devbox.lan:4096")
 	f.BoolVar(&s.anywhere, "i-know", false, "allow an address that other machines can reach")
 	f.BoolVar(&s.moveCorrupt, "move-corrupt", false, "if the store is damaged, move it aside and begin a new one")
 	f.BoolVar(&s.detached, "detached", false, "take the key from stdin and log to a file")
@@ -100,6 +102,9 @@ func (s *serveCommand) run(ctx context.Context) error {
 	}
 	if canScrub && s.keyFD == 0 && len(secretVariables(s.app.environ())) > 0 {
 		return s.scrub()
+	}
+	if s.reachable() {
+		fmt.Fprintf(s.app.stderr, "warning: other machines can reach %s; whoever gets the token, which goes over the net unencrypted, can run commands here\n", s.config.Addr)
 	}
 	h, err := s.openPatiently(ctx, s.logger(s.app.stderr))
 	if err != nil {
@@ -146,11 +151,10 @@ func (s *serveCommand) check() error {
 	if err := s.config.checkKey(); err != nil && !s.keyless {
 		return err
 	}
-	host, _, err := net.SplitHostPort(s.config.Addr)
-	if err != nil {
+	if _, _, err := net.SplitHostPort(s.config.Addr); err != nil {
 		return &hintedError{fmt.Errorf("the address to listen on: %w", err), "write host and port, such as 127.0.0.1:4096"}
 	}
-	if !isLoopback(host) && !s.anywhere {
+	if s.reachable() && !s.anywhere {
 		return &hintedError{
 			fmt.Errorf("%s can be reached from other machines: whoever gets the token can run commands here", s.config.Addr),
 			"listen on 127.0.0.1 and tunnel to it, or add --i-know",
@@ -159,12 +163,18 @@ func (s *serveCommand) check() error {
 	return nil
 }
 
+// reachable reports whether the address is not on loopback.
+func (s *serveCommand) reachable() bool {
+	host, _, err := net.SplitHostPort(s.config.Addr)
+	return err == nil && !isLoopback(host)
+}
+
 // token is new at every start, or kept in the token file.
 func (s *serveCommand) token() (string, error) {
 	if s.tokenFile == "" {
 		return newToken(), nil
 	}
-	data, err := os.ReadFile(s.tokenFile)
+	data, err := readPrivate(s.tokenFile)
 	if err == nil {
 		if token := strings.TrimSpace(string(data)); len(token) >= 32 {
 			return token, nil
