@@ -65,7 +65,8 @@ func (t *turn) runGroup(ctx context.Context, calls []chat.ToolCall) error {
 			starts = append(starts, chat.ToolCalled{ToolCallID: c.ID, ToolName: c.Name, Input: c.Input})
 		}
 		// Judged again: the mode, or a link on the path, may have changed since the call came.
-		j := judge(tool, c, bounds)
+		at := spotsOf(tool, c.Input, bounds.policy.Place.Workdir)
+		j := judge(tool, c, bounds).steady(at, spotsOf(tool, c.Input, bounds.policy.Place.Workdir))
 		if j.verdict.Decision == permission.Deny || j.verdict.Decision == permission.Ask && c.State != chat.ApprovalResponded {
 			starts = append(starts, j.events(c.ID)...)
 			t.noteJudged(c, bounds, j)
@@ -79,7 +80,7 @@ func (t *turn) runGroup(ctx context.Context, calls []chat.ToolCall) error {
 			durability = store.Safe
 		}
 		starts = append(starts, chat.ToolStarted{ToolCallID: c.ID, Summary: j.summary})
-		run = append(run, granted{c, j.verdict.Reach})
+		run = append(run, granted{c, j.verdict.Reach, at})
 	}
 	if err := t.begin(durability, bounds, run, starts); err != nil {
 		return err
@@ -107,15 +108,17 @@ func (t *turn) asked(calls []chat.ToolCall) map[string]chat.Judged {
 	return questions
 }
 
-// granted is a call with what it may reach.
+// granted is a call with what it may reach, and the files that its paths meant when it was judged.
 type granted struct {
 	chat.ToolCall
 	reach permission.Reach
+	spots spots
 }
 
 // runCall runs one call and records its result, also when the turn was cancelled meanwhile.
 func (t *turn) runCall(ctx context.Context, c granted) error {
 	ctx = context.WithValue(context.WithValue(ctx, callKey{}, c.ID), reachKey{}, c.reach)
+	ctx = context.WithValue(ctx, spotsKey{}, c.spots)
 	began := time.Now()
 	result, err := t.call(ctx, c.ToolCall)
 	t.noteEnded(c, began, result, err)

@@ -10,6 +10,7 @@ type (
 	agentKey  struct{}
 	callKey   struct{}
 	reachKey  struct{}
+	spotsKey  struct{}
 	callerKey struct{}
 )
 

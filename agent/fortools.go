@@ -29,7 +29,17 @@ func (a *CoderAgent) Path(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if judged, ok := a.judged(ctx, path); ok {
+		return judged, nil
+	}
 	return permission.Resolve(dir, path), nil
+}
+
+// judged returns the file that a path of the running call meant when it was judged, or false.
+func (a *CoderAgent) judged(ctx context.Context, path string) (string, bool) {
+	found, _ := ctx.Value(spotsKey{}).(spots)
+	file, ok := found[path]
+	return file, ok
 }
 
 // Environ returns the environment for the session's commands, as KEY=value: that of the client that spoke last, or of

@@ -96,11 +96,11 @@ func edit(ctx context.Context, s session, a editArgs) (agent.Result, error) {
 	if len(d.regions) == 0 {
 		return agent.Result{}, fmt.Errorf("%s was not changed. %s", p.shown, d.failures())
 	}
-	if err := p.save(d.data, version{info: c.info, mode: c.info.Mode().Perm()}); err != nil {
+	if err := p.save(d.data, version{info: c.info}); err != nil {
 		return agent.Result{}, err
 	}
 	return agent.Result{
-		Text:    d.report(p.shown, len(a.Edits)),
+		Text:    d.report(p.shown, len(a.Edits)) + p.otherNames(c.info),
 		Details: changed(p.shown, c.data, d.data),
 		Files:   p.seen(hashOf(d.data)),
 	}, nil

@@ -20,12 +20,17 @@ func openDir(path string) (searchDir, error) {
 func (d searchDir) close() { d.root.Close() }
 
 func (d searchDir) open(rel string) (searchFile, error) {
-	f, err := d.root.OpenFile(filepath.FromSlash(rel), os.O_RDONLY|nonblock, 0)
+	name := filepath.FromSlash(rel)
+	before, err := d.root.Lstat(name)
+	if err != nil || !before.Mode().IsRegular() {
+		return searchFile{}, errors.Join(err, errors.ErrUnsupported) // also a link: no search follows one
+	}
+	f, err := d.root.OpenFile(name, os.O_RDONLY|nonblock, 0)
 	if err != nil {
 		return searchFile{}, err
 	}
 	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() {
+	if err != nil || !os.SameFile(before, info) {
 		f.Close()
 		return searchFile{}, errors.Join(err, errors.ErrUnsupported)
 	}

@@ -98,7 +98,7 @@ type content struct {
 func (p *place) open() (*os.File, fs.FileInfo, error) {
 	f, err := p.root.OpenFile(p.name, os.O_RDONLY|nonblock, 0)
 	if err != nil {
-		return nil, nil, p.explain("opening", err)
+		return nil, nil, p.unopened(err)
 	}
 	info, err := f.Stat()
 	if err != nil {
@@ -110,6 +110,14 @@ func (p *place) open() (*os.File, fs.FileInfo, error) {
 		return nil, nil, fmt.Errorf("%s is %s, not a file that can be read or written", p.shown, kindOfMode(info.Mode()))
 	}
 	return f, info, nil
+}
+
+// unopened says why the place cannot be opened. A socket gives an error of its own.
+func (p *place) unopened(err error) error {
+	if info, errStat := p.root.Stat(p.name); errStat == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return fmt.Errorf("%s is %s, not a file that can be read or written", p.shown, kindOfMode(info.Mode()))
+	}
+	return p.explain("opening", err)
 }
 
 // load reads the whole file. One that is larger than maxFile is a sizeError.
@@ -174,6 +182,9 @@ func (p *place) explain(deed string, err error) error {
 	if at, ok := errors.AsType[*fs.PathError](err); ok {
 		err = at.Err
 	}
+	if err.Error() == "path escapes from parent" { // the library has no name for it
+		return fmt.Errorf("%s %s: a link on the way leads out of its folder, or is an absolute one; name the file that it leads to", deed, p.shown)
+	}
 	return fmt.Errorf("%s %s: %w", deed, p.shown, err)
 }
 
@@ -192,7 +203,6 @@ func kindOfMode(m fs.FileMode) string {
 // A version says what a file was when a tool looked at it, so that save can refuse to overwrite another one.
 type version struct {
 	info fs.FileInfo // nil: there was no file
-	mode fs.FileMode // for the new content
 }
 
 // save replaces the file's content as a whole or not at all, durably: written beside it, synced, renamed over it. Other
@@ -200,7 +210,11 @@ type version struct {
 func (p *place) save(data []byte, was version) error {
 	dir := path.Dir(filepath.ToSlash(p.name))
 	tmp := filepath.Join(filepath.FromSlash(dir), ".coder-"+rand.Text()[:12]+".tmp")
-	f, err := p.root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	mode := fs.FileMode(0o666) // of a new file, less what the umask takes
+	if was.info != nil {
+		mode = 0o600 // until it has the old one's
+	}
+	f, err := p.root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return p.explain("writing beside", err)
 	}
@@ -220,10 +234,8 @@ func (p *place) save(data []byte, was version) error {
 
 func fill(f *os.File, data []byte, was version) error {
 	_, err := f.Write(data)
-	if err == nil {
-		err = f.Chmod(was.mode)
-	}
 	if err == nil && was.info != nil {
+		err = f.Chmod(was.info.Mode().Perm())
 		keepOwner(f, was.info)
 	}
 	if err == nil {

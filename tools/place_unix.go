@@ -3,6 +3,7 @@
 package tools
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,6 +18,15 @@ func keepOwner(f *os.File, info fs.FileInfo) {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok && (int(st.Uid) != os.Geteuid() || int(st.Gid) != os.Getegid()) {
 		_ = f.Chown(int(st.Uid), int(st.Gid)) // EPERM for everybody but root: then it is ours, as with any editor
 	}
+}
+
+// otherNames tells that a file that was replaced has other names (hard links), which keep the old content: they may lead
+// out of the workdir, where no call may write.
+func (p *place) otherNames(info fs.FileInfo) string {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Nlink > 1 {
+		return fmt.Sprintf("\n(the file had %s: hard links, which keep the old content)", many(int64(st.Nlink)-1, "other name"))
+	}
+	return ""
 }
 
 // syncDir makes a rename survive a power cut.

@@ -56,10 +56,12 @@ func write(ctx context.Context, s session, a writeArgs) (agent.Result, error) {
 	if err := elided(a.Content, string(old.data)); err != nil {
 		return agent.Result{}, err
 	}
-	if err := p.save(data, version{info: old.info, mode: old.info.Mode().Perm()}); err != nil {
+	if err := p.save(data, version{info: old.info}); err != nil {
 		return agent.Result{}, err
 	}
-	return written(p, "wrote", old.data, data), nil
+	res := written(p, "wrote", old.data, data)
+	res.Text += p.otherNames(old.info)
+	return res, nil
 }
 
 // create makes a file that was not there, and its folders.
@@ -68,12 +70,12 @@ func create(p *place, a writeArgs) (agent.Result, error) {
 		return agent.Result{}, err
 	}
 	if dir := filepath.Dir(p.name); dir != "." {
-		if err := p.root.MkdirAll(dir, 0o755); err != nil {
+		if err := p.root.MkdirAll(dir, 0o777); err != nil {
 			return agent.Result{}, p.explain("making the folder of", err)
 		}
 	}
 	data := []byte(a.Content)
-	if err := p.save(data, version{mode: 0o644}); err != nil {
+	if err := p.save(data, version{}); err != nil {
 		return agent.Result{}, err
 	}
 	return written(p, "created", nil, data), nil
