@@ -269,8 +269,16 @@ func (s *siege) rpc() {
 		}
 	}
 	wrong := []any{
-		nil, true, 1e308, -1, "x", "\x00", []any{}, map[string]any{"__proto__": map[string]any{"x": 1}}, strings.Repeat("x", 200_000), []any{[]any{[]any{}}},
-		map[string]any{"workdir": 1}, map[string]any{"workdir": "/dev/null\x00"}, map[string]any{"mode": "full"}, map[string]any{"maxCost": "NaN"}, map[string]any{"maxSteps": -1},
+		nil, true, 1e308, -1, "x", "\x00",
+		[]any{},
+		map[string]any{"__proto__": map[string]any{"x": 1}},
+		strings.Repeat("x", 200_000),
+		[]any{[]any{[]any{}}},
+		map[string]any{"workdir": 1},
+		map[string]any{"workdir": "/dev/null\x00"},
+		map[string]any{"mode": "full"},
+		map[string]any{"maxCost": "NaN"},
+		map[string]any{"maxSteps": -1},
 	}
 	for _, method := range []string{
 		"setup", "decide", "cancel", "steer", "setModel", "setMode", "schedule", "cancelSchedule", "setProjectContext", "renameSession", "forkSession", "listSessions",
