@@ -30,7 +30,7 @@ import (
 
 // Bounds of what an attack may cost the host. Memory is what the process has at its peak, whatever comes in.
 const (
-	attackMemory = 320 // MiB, with two frames of 32 MiB at work beside 4,096 sockets
+	attackMemory = 384 // MiB, with two frames of 32 MiB at work beside 4,096 sockets
 	attackFiles  = 8   // open files more than before, once it is over
 
 	attackRoutines = 40 // goroutines of the whole program in the end, those of the runtime included
