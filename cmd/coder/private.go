@@ -39,7 +39,7 @@ func checkPrivate(path string, info fs.FileInfo) error {
 		return &hintedError{fmt.Errorf("%s is no plain file", path), "remove it, or name another"}
 	case !ownedByUs(info):
 		return &hintedError{fmt.Errorf("%s belongs to somebody else", path), "what it says cannot be trusted: remove it, or name another"}
-	case !closedToOthers(info):
+	case hasModes && info.Mode().Perm()&0o077 != 0:
 		return &hintedError{
 			fmt.Errorf("%s holds a secret, and others on this machine can read it (mode %04o)", path, info.Mode().Perm()),
 			"if nobody has: chmod 600 " + path + "; else remove it",
@@ -57,7 +57,7 @@ func ownDataDir(dir string) error {
 	if err != nil {
 		return unusable(fmt.Errorf("checking the data dir: %w", err))
 	}
-	if info.IsDir() && (!ownedByUs(info) || !unwritableByOthers(info)) {
+	if info.IsDir() && (!ownedByUs(info) || hasModes && info.Mode().Perm()&0o022 != 0) {
 		return &hintedError{
 			fmt.Errorf("others on this machine can change what is in the data dir %s", dir),
 			"chmod 700 " + dir + " if it is yours, or choose another with --data-dir",

@@ -42,9 +42,6 @@ func ownedByUs(info fs.FileInfo) bool {
 // openNonblock keeps the opening of a named pipe from waiting for its other end.
 const openNonblock = syscall.O_NONBLOCK
 
-func closedToOthers(info fs.FileInfo) bool     { return info.Mode().Perm()&0o077 == 0 }
-func unwritableByOthers(info fs.FileInfo) bool { return info.Mode().Perm()&0o022 == 0 }
-
 // terminalColumns returns the width of the terminal that f is, which may not be known and 0, or false.
 func terminalColumns(f *os.File) (int, bool) {
 	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)

@@ -35,10 +35,6 @@ func alive(pid int) bool {
 // openNonblock does not exist here.
 const openNonblock = 0
 
-// Who may read a file is told by its list of rights, which a folder of the user's hands down, and not by its mode.
-func closedToOthers(fs.FileInfo) bool     { return true }
-func unwritableByOthers(fs.FileInfo) bool { return true }
-
 func ownedByUs(fs.FileInfo) bool { return true }
 
 // terminalColumns returns the width of the console that f is, or false.
