@@ -188,8 +188,16 @@ func requestTools(specs []chat.ToolSpec) (string, error) {
 
 // offered are the tools for a request to the model: ours first, so that the client's do not move them.
 func (s *state) offered() []chat.ToolSpec {
-	if len(s.tools) == 0 {
-		return s.agent.host.specs
+	return slices.Concat(s.agent.host.offered(s.session.Model), s.tools)
+}
+
+// offered are our own tools for a model, always in the same order.
+func (h *Host) offered(modelID string) []chat.ToolSpec {
+	specs := make([]chat.ToolSpec, 0, len(h.specs))
+	for _, spec := range h.specs {
+		if fits := h.tools[spec.Name].Models; fits == nil || fits(modelID) {
+			specs = append(specs, spec)
+		}
 	}
-	return slices.Concat(s.agent.host.specs, s.tools)
+	return specs
 }

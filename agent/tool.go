@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
 
@@ -19,6 +20,11 @@ type Tool struct {
 	Description string
 	Effect      permission.Effect
 	Schema      *jsonschema.Schema // of the arguments; draft 7
+
+	// Models says to which models, by id, the tool is offered; nil: to all. It depends on nothing but the id, so that the
+	// tools of a session change only with its model. A call of a tool that is not offered runs all the same: the
+	// transcript may hold calls that another model made, which this one imitates.
+	Models func(id string) bool
 
 	run    func(ctx context.Context, input json.RawMessage) (Result, error)
 	action func(input json.RawMessage) (Action, error)
@@ -118,11 +124,19 @@ func decodeArgs[Args any](input json.RawMessage) (Args, error) {
 	var wrong *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &wrong) && wrong.Field != "":
-		return args, fmt.Errorf("argument %q must be a %s, not a %s; call again with it corrected", wrong.Field, jsonKind(wrong.Type.Kind().String()), wrong.Value)
+		return args, fmt.Errorf("argument %q must be %s, not %s; call again with it corrected", wrong.Field, article(jsonKind(wrong.Type.Kind().String())), article(wrong.Value))
 	case err != nil:
 		return args, fmt.Errorf("the arguments do not fit: %w; call again with a JSON object as the schema says", err)
 	}
 	return args, nil
+}
+
+// article is a kind of JSON value with its article.
+func article(kind string) string {
+	if kind != "" && strings.ContainsRune("aeiou", rune(kind[0])) {
+		return "an " + kind
+	}
+	return "a " + kind
 }
 
 func jsonKind(goKind string) string {
