@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/agnivade/levenshtein"
 )
 
 // aliases are argument names that other agents taught the models, without case, "_" and "-". The schema names the
@@ -26,7 +28,7 @@ var aliases = map[string]string{
 	"regex": "pattern", "query": "pattern", "include": "glob", "outputmode": "mode", "caseinsensitive": "ignore_case", "ignorecase": "ignore_case",
 	"literaltext": "literal", "fixedstrings": "literal", "maxresults": "limit", "headlimit": "limit",
 	"line": "offset", "startline": "offset",
-	"replacements": "edits", "changes": "edits",
+	"replacements": "edits", "changes": "edits", "patch": "input", "patchtext": "input", "diff": "input",
 	"message": "prompt", "task": "prompt", "instructions": "prompt", "delay": "in", "date": "at", "time": "at", "interval": "every",
 	"timezone": "tz", "scheduleid": "id",
 	"todos": "items", "tasks": "items", "todolist": "items", "list": "items",
@@ -41,29 +43,44 @@ func fit(data []byte, args any) error {
 		return err
 	}
 	v := reflect.ValueOf(args).Elem()
-	known := map[string]bool{}
-	for i := range v.NumField() {
-		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-		known[name] = true
-	}
-	values := byName(given, known)
-	for i := range v.NumField() {
-		name, options, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-		if name == "-" {
-			continue
-		}
-		raw, ok := values[name]
-		if !ok {
-			if options != "omitempty" {
-				return fmt.Errorf("the argument %q is missing", name)
+	fields := fieldsOf(v.Type())
+	values := byName(given, fields)
+	for i, f := range fields {
+		raw, ok := values[f.name]
+		switch {
+		case f.name == "-":
+		case ok:
+			if err := set(v.Field(i), f.name, raw); err != nil {
+				return err
 			}
-			continue
-		}
-		if err := set(v.Field(i), name, raw); err != nil {
-			return err
+		case f.required:
+			return missingArgument(f.name, given)
 		}
 	}
 	return nil
+}
+
+// A field is an argument as its tag has it.
+type field struct {
+	name     string
+	required bool
+}
+
+func fieldsOf(t reflect.Type) []field {
+	fields := make([]field, t.NumField())
+	for i := range fields {
+		name, options, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		fields[i] = field{name, options != "omitempty"}
+	}
+	return fields
+}
+
+func missingArgument(name string, given map[string]json.RawMessage) error {
+	if len(given) == 0 {
+		return fmt.Errorf("the argument %q is missing: there are none", name)
+	}
+	names := slices.Sorted(maps.Keys(given))
+	return fmt.Errorf("the argument %q is missing; given were %s", name, oneLine(strings.Join(names, ", ")))
 }
 
 // object reads a JSON object, or a JSON string that holds one.
@@ -74,36 +91,94 @@ func object(data []byte) (map[string]json.RawMessage, error) {
 	if len(data) > 0 && data[0] == '"' && json.Unmarshal(data, &inner) == nil {
 		data = []byte(inner)
 	}
-	if err := json.Unmarshal(data, &given); err != nil {
+	err := json.Unmarshal(data, &given)
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &syntax):
+		at := int(min(syntax.Offset, int64(len(data))))
+		return nil, fmt.Errorf("they are not valid JSON: %v behind %q", syntax, tailOf(data[:at]))
+	case err != nil:
 		return nil, errors.New("they are not a JSON object")
 	}
 	return given, nil
 }
 
-// byName gives each value under its right name. A right name beats an alias; of two aliases the first in the alphabet
-// counts.
-func byName(given map[string]json.RawMessage, known map[string]bool) map[string]json.RawMessage {
+// tailOf is the end of a text, for messages.
+func tailOf(data []byte) string {
+	const most = 40 // characters
+	r := []rune(string(data))
+	return string(r[max(0, len(r)-most):])
+}
+
+// byName gives each value under its right name. A right name beats an alias, an alias a misspelling; of two aliases the
+// first in the alphabet counts.
+func byName(given map[string]json.RawMessage, fields []field) map[string]json.RawMessage {
+	known := map[string]string{} // squashed, the right names
+	for _, f := range fields {
+		known[squash(f.name)] = f.name
+	}
 	values := map[string]json.RawMessage{}
-	squash := strings.NewReplacer("_", "", "-", "")
-	for _, k := range slices.Sorted(maps.Keys(given)) {
-		if bytes.Equal(given[k], []byte("null")) {
-			continue
-		}
-		if known[k] {
-			values[k] = given[k]
-			continue
-		}
-		name := squash.Replace(strings.ToLower(k))
-		if to, ok := aliases[name]; ok && !known[name] {
-			name = to
-		}
-		_, exact := given[name]
-		_, twice := values[name]
-		if !exact && !twice {
-			values[name] = given[k]
-		}
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(given)), func(k string) bool { return bytes.Equal(given[k], []byte("null")) })
+	for _, read := range []func(name string) string{
+		func(k string) string { return k },
+		func(k string) string { return known[squash(k)] },
+		func(k string) string { return known[squash(aliases[squash(k)])] },
+		func(k string) string { return misspelt(squash(k), known) },
+	} {
+		names = slices.DeleteFunc(names, func(k string) bool {
+			name := read(k)
+			if known[squash(name)] != name || name == "" {
+				return false
+			}
+			if _, twice := values[name]; !twice {
+				values[name] = given[k]
+			}
+			return true
+		})
 	}
 	return values
+}
+
+// squash writes a name without case and separators.
+func squash(name string) string {
+	return strings.NewReplacer("_", "", "-", "", " ", "").Replace(strings.ToLower(name))
+}
+
+// misspelt returns the right name that is one letter away from a name, as long as only one is and neither is short.
+func misspelt(name string, known map[string]string) string {
+	found := ""
+	near := func(want, right string) bool {
+		return right != "" && len(want) >= 4 && len(name) >= 4 && (levenshtein.ComputeDistance(name, want) == 1 || swappedLetters(name, want))
+	}
+	for want, right := range known {
+		if near(want, right) {
+			if found != "" && found != right {
+				return ""
+			}
+			found = right
+		}
+	}
+	for want, to := range aliases {
+		if right := known[squash(to)]; near(want, right) {
+			if found != "" && found != right {
+				return ""
+			}
+			found = right
+		}
+	}
+	return found
+}
+
+// swappedLetters reports whether two names differ by two neighbours that changed places.
+func swappedLetters(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	i := 0
+	for i < len(a) && a[i] == b[i] {
+		i++
+	}
+	return i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
 }
 
 // set puts a JSON value into a field, converted if its type is not the field's but its meaning is plain.
@@ -138,11 +213,31 @@ func set(f reflect.Value, name string, raw json.RawMessage) error {
 		if !ok {
 			return wrong()
 		}
-		if err := json.Unmarshal(list, f.Addr().Interface()); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
+		return setList(f, name, list)
 	default:
 		return json.Unmarshal(raw, f.Addr().Interface())
+	}
+	return nil
+}
+
+// setList fills a slice; an error says which of its elements does not fit.
+func setList(f reflect.Value, name string, list json.RawMessage) error {
+	var raws []json.RawMessage
+	if err := json.Unmarshal(list, &raws); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	f.Set(reflect.MakeSlice(f.Type(), len(raws), len(raws)))
+	for i, raw := range raws {
+		at := fmt.Sprintf("%s[%d]", name, i)
+		var err error
+		if e := f.Index(i); e.Kind() == reflect.Struct {
+			err = json.Unmarshal(raw, e.Addr().Interface())
+		} else {
+			err = set(e, at, raw)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", at, err)
+		}
 	}
 	return nil
 }

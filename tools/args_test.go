@@ -25,6 +25,9 @@ func TestArgumentsAreTakenAsOtherAgentsWriteThem(t *testing.T) {
 		{"old_string and new_string", `{"path":"a","old_string":"x","new_string":""}`, &editArgs{}, &editArgs{Path: "a", Edits: []replacement{{Old: "x"}}}},
 		{"oldText, newText and replace_all", `{"path":"a","edits":[{"oldText":"x","newText":"y","replace_all":true}]}`, &editArgs{}, &editArgs{Path: "a", Edits: []replacement{{"x", "y", true}}}},
 		{"one edit without a list", `{"path":"a","edits":{"old":"x","new":"y"}}`, &editArgs{}, &editArgs{Path: "a", Edits: []replacement{{"x", "y", false}}}},
+		{"misspelt", `{"ptah":"a","ofset":3}`, &readArgs{}, &readArgs{Path: "a", Offset: 3}},
+		{"with blanks and capitals", `{"File Path":"a","OFFSET":3}`, &readArgs{}, &readArgs{Path: "a", Offset: 3}},
+		{"the right name beats a misspelling", `{"path":"a","paths":"b"}`, &readArgs{}, &readArgs{Path: "a"}},
 		{"edits as a JSON string", `{"path":"a","edits":"[{\"old\":\"x\",\"new\":\"y\"}]"}`, &editArgs{}, &editArgs{Path: "a", Edits: []replacement{{"x", "y", false}}}},
 	}
 	for _, tt := range tests {
@@ -44,10 +47,14 @@ func TestArgumentsThatDoNotFitAreNamed(t *testing.T) {
 		name, tool, input, want string
 	}{
 		{"a missing one", "read", `{"offset":1}`, `the argument "path" is missing`},
-		{"a list for a string", "read", `{"path":["a"]}`, `argument "path" must be a string, not a array`},
+		{"a list for a string", "read", `{"path":["a"]}`, `argument "path" must be a string, not an array`},
 		{"a word for a number", "read", `{"path":"a","offset":"first"}`, `argument "offset" must be a number, not a string`},
+		{"a missing one beside others", "read", `{"pfad":"a"}`, `the argument "path" is missing; given were pfad`},
+		{"JSON that is broken", "read", `"{\"path\": \"a\", oops}"`, "they are not valid JSON: invalid character 'o' looking for beginning of object key string behind \"{\\\"path\\\": \\\"a\\\", o\""},
+		{"an element of a list", "todo", `{"items":[{"text":"a","status":"done"},7]}`, `items[1]: `},
+		{"a patch that cannot be read", "apply_patch", `{"input":"*** Begin Patch\n*** End Patch"}`, "the patch cannot be read: it names no file"},
 		{"no object at all", "read", `[1]`, "not a JSON object"},
-		{"an edit without new text", "edit", `{"path":"a","old":"x"}`, `the argument "edits" is missing`},
+		{"an edit without new text", "edit", `{"path":"a","old":"x"}`, `the argument "new" is missing`},
 		{"an edit in a list without new text", "edit", `{"path":"a","edits":[{"old":"x"}]}`, `the argument "new" is missing`},
 	}
 	for _, tt := range tests {
@@ -68,7 +75,7 @@ func TestArgumentsThatDoNotFitAreNamed(t *testing.T) {
 func FuzzArguments(f *testing.F) {
 	for _, seed := range []string{
 		`{"path":"a","edits":[{"old":"x","new":"y","all":"yes"}]}`, `{"path":"a","edits":"[[]]"}`, `"\"{}\""`, `{"edits":{"old":1,"new":true},"path":null}`,
-		`{"pattern":"x","context":1e300,"limit":"-0"}`, `{"command":""}`, `null`, `{}`, `{"path":{"path":[]}}`, "{\"\u0130\":1}", `{"edits":"\"[]\"","path":""}`,
+		`{"pattern":"x","context":1e300,"limit":"-0"}`, `{"patch":"*** Update File: f\n@@\n-a\n+b\n*** End Patch"}`, `{"command":""}`, `null`, `{}`, `{"path":{"path":[]}}`, "{\"\u0130\":1}", `{"edits":"\"[]\"","path":""}`,
 	} {
 		f.Add(seed)
 	}
