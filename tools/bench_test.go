@@ -70,7 +70,7 @@ func BenchmarkEdit(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				d := draft{data: []byte(text)}
-				d.apply(0, replacement{Old: old, New: "x"})
+				d.apply("", replacement{Old: old, New: "x"})
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"bytes"
+	"cmp"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
@@ -19,17 +20,22 @@ type changeDetails struct {
 	Removed int    `json:"removed"`
 }
 
-// changed compares two contents of a file.
+// changed compares two contents of a file. Of one that is new, old is nil.
 func changed(path string, old, data []byte) changeDetails {
-	d := changeDetails{Path: path}
+	from := path
+	if old == nil {
+		from = ""
+	}
+	return compared(from, old, path, data)
+}
+
+// compared compares a file with what it has become, perhaps elsewhere. A path is "" when there is no file.
+func compared(from string, old []byte, to string, data []byte) changeDetails {
+	d := changeDetails{Path: cmp.Or(to, from)}
 	if isBinary(old) || isBinary(data) {
 		return d
 	}
-	from := "a/" + path
-	if old == nil {
-		from = "/dev/null"
-	}
-	text := diff.Diff(from, old, "b/"+path, data)
+	text := diff.Diff(diffName("a/", from), old, diffName("b/", to), data)
 	_, text, _ = bytes.Cut(text, []byte{'\n'}) // the first line is "diff a b"
 	body := text
 	for range 2 {
@@ -48,4 +54,11 @@ func changed(path string, old, data []byte) changeDetails {
 	}
 	d.Diff = strings.ToValidUTF8(string(text), "\uFFFD")
 	return d
+}
+
+func diffName(side, path string) string {
+	if path == "" {
+		return "/dev/null"
+	}
+	return side + path
 }

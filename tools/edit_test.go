@@ -3,6 +3,7 @@ package tools
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,7 +47,7 @@ func TestEditFindsTheTextThatIsMeant(t *testing.T) {
 		{"indented less", "\tif a {\n\t\tb()\n\t}\n", "if a {\n\tb()\n}\n", "if c {\n\td()\n\n\te()\n}\n", "\tif c {\n\t\td()\n\n\t\te()\n\t}\n", "another indentation"},
 		{"indented more", "if a {\n\tb()\n}\n", "\tif a {\n\t\tb()\n\t}", "\tif c {\n\t\td()\n\t}", "if c {\n\td()\n}\n", "another indentation"},
 		{"with spaces for tabs", "func f() {\n\tif a {\n\t\tb()\n\t}\n}\n", "    if a {\n        b()\n    }", "    if a {\n        c()\n    }", "func f() {\n\tif a {\n\t\tc()\n\t}\n}\n", "another indentation"},
-		{"with tabs for spaces", "f:\n  a:\n    b\n", "\ta:\n\t\tb", "\ta:\n\t\tc", "f:\n  a:\n    c\n", "another indentation"},
+		{"with tabs for spaces", "f:\n  a:\n    b: 1\n", "\ta:\n\t\tb: 1", "\ta:\n\t\tc: 2", "f:\n  a:\n    c: 2\n", "another indentation"},
 		{"at the end of a file without a line end", "a\nb", "b\n", "c\n", "a\nc", "without a line end"},
 		{"behind a byte order mark", "\uFEFFa\nb\n", "a\n", "x\n", "\uFEFFx\nb\n", "line 1"},
 		{"beside what is not UTF-8", "caf\xe9 one\n", "one", "two", "caf\xe9 two\n", "line 1"},
@@ -69,11 +70,11 @@ func TestEditNeverGuesses(t *testing.T) {
 		{"indented unevenly", "\ta {\n\t\t\tb\n\t}\n", "a {\n\tb\n}", "x", "the nearest text is\n1:"},
 		{"new text that cannot be moved out", "a {\n\tb\n}\n", "\ta {\n\t\tb\n\t}", "a", "the nearest text"},
 		{"several places", "x = 1\ny\nx = 1\nz\nx = 1\n", "x = 1", "x = 2", "old is in the file 3 times, at lines 1, 3, 5: take in more lines around the one that is meant, or set all"},
-		{"places that overlap", "aaa\n", "aa", "b", "old is in the file 2 times, at lines 1, 1"},
+		{"places that overlap", "aaa\n", "aa", "b", "old is in the file 2 times, at line 1: "},
 		{"several places but for blanks", "a \nb\nc\na  \nb\n", "a\nb", "x", "2 times, at lines 1, 4"},
 		{"no old text", "a\n", "", "x", "old is empty"},
 		{"no change", "a\n", "a", "a", "old and new are the same"},
-		{"a change that is none in this file", "a\r\nb\r\n", "a\nb", "a\r\nb", "the text already is as new says"},
+		{"a change that is none in this file", "a\r\nb\r\n", "a\nb", "a\r\nb", "nothing would change: the text at line 1 already is as new says"},
 		{"a line that begins alike", "a\nbar\n", "a \nb ", "x", "the nearest text"},
 		{"text left out", "func a() {\n\tb()\n}\n", "func a() {\n\tb()\n}", "func a() {\n\t// ... existing code ...\n}", "line 2 of the new text stands for text left out"},
 		{"blank lines only", "a\n \n\n \nb\n", "\t\n\t\n", "x", "old is not in the file"},
@@ -99,8 +100,8 @@ func TestEditsThatFitAreMadeAndTheOthersListed(t *testing.T) {
 }
 
 func TestEditReplacesAllWithTheIndentationOfEachPlace(t *testing.T) {
-	got, _ := edited(t, "\ta {\n\t\tb\n\t}\n\t\ta {\n\t\t\tb\n\t\t}\n", replacement{Old: "a {\n\tb\n}\n", New: "c {\n\td\n}\n", All: true})
-	if want := "\tc {\n\t\td\n\t}\n\t\tc {\n\t\t\td\n\t\t}\n"; got != want {
+	got, _ := edited(t, "\tif a {\n\t\tb\n\t}\n\t\tif a {\n\t\t\tb\n\t\t}\n", replacement{Old: "if a {\n\tb\n}\n", New: "if c {\n\td\n}\n", All: true})
+	if want := "\tif c {\n\t\td\n\t}\n\t\tif c {\n\t\t\td\n\t\t}\n"; got != want {
 		t.Errorf("the file is %q, want %q", got, want)
 	}
 }
@@ -161,7 +162,7 @@ func TestEditChangesNoByteOutsideItsPlace(t *testing.T) {
 		}
 		at := m.at[0]
 		d := draft{data: bytes.Clone(content)}
-		d.apply(0, replacement{Old: old, New: fresh})
+		d.apply("", replacement{Old: old, New: fresh})
 		before, behind := content[:at.from], content[at.to:]
 		if !bytes.HasPrefix(d.data, before) || !bytes.HasSuffix(d.data, behind) || len(d.data) < len(before)+len(behind) {
 			t.Fatalf("%q with %q → %q at %v is %q", content, old, fresh, at, d.data)
@@ -187,12 +188,85 @@ func TestRegionsAreWhatIsNew(t *testing.T) {
 		d := draft{data: []byte(strings.Join(words, "\n") + "\n")}
 		order := rapid.Permutation([]string{"alpha", "beta", "gamma", "delta"}).Draw(t, "order")
 		for i, w := range order {
-			d.apply(i, replacement{Old: w, New: strings.Repeat(strings.ToUpper(w)+"\n", i) + strings.ToUpper(w), All: true})
+			d.apply("", replacement{Old: w, New: strings.Repeat(strings.ToUpper(w)+"\n", i) + strings.ToUpper(w), All: true})
 		}
 		for _, r := range d.regions {
 			if s := string(d.data[r.from:r.to]); s != strings.ToUpper(s) || len(s) < 4 {
 				t.Fatalf("a region of %q is %q", d.data, s)
 			}
 		}
+	})
+}
+
+// TestEditsThatDoNotOverlapCanBeMadeInAnyOrder: together, one by one, and in any order they make the same file.
+func TestEditsThatDoNotOverlapCanBeMadeInAnyOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		eol := rapid.SampledFrom([]string{"\n", "\r\n", " \n"}).Draw(t, "line end")
+		n := rapid.IntRange(2, 8).Draw(t, "blocks")
+		var content strings.Builder
+		edits := make([]replacement, n)
+		for i := range n {
+			indent := rapid.SampledFrom([]string{"", "\t", "    "}).Draw(t, "indent")
+			fmt.Fprintf(&content, "%sblock%d {%s%s\tdo(\u201Cit %d\u201D)%s%s}%s", indent, i, eol, indent, i, eol, indent, eol)
+			edits[i] = replacement{
+				Old: fmt.Sprintf("%sblock%d {\n%s\tdo(\u201Cit %d\u201D)", indent, i, indent, i),
+				New: fmt.Sprintf("%sblock%d {\n%s\tdid(\u201Cit %d\u201D)\n%s\tmore()", indent, i, indent, i, indent),
+			}
+			if rapid.Bool().Draw(t, "plain") {
+				edits[i].Old, edits[i].New = typewritten(edits[i].Old), typewritten(edits[i].New)
+			}
+		}
+		in := func(order []replacement) string {
+			d := draft{data: []byte(content.String())}
+			for _, r := range order {
+				d.apply("", r)
+			}
+			if len(d.failed) > 0 {
+				t.Fatalf("%+v in %q: %v", order, content.String(), d.failed)
+			}
+			return string(d.data)
+		}
+		want := in(edits)
+		if got := in(rapid.Permutation(edits).Draw(t, "order")); got != want {
+			t.Fatalf("in another order the file is %q, want %q", got, want)
+		}
+		if strings.Count(want, "more()") != n {
+			t.Fatalf("not all edits were made in %q", want)
+		}
+	})
+}
+
+func typewritten(s string) string {
+	return strings.NewReplacer("\u201C", `"`, "\u201D", `"`).Replace(s)
+}
+
+// FuzzEdit: whatever the texts are, an edit is made or answered, and changes nothing before and behind its place.
+func FuzzEdit(f *testing.F) {
+	for _, seed := range [][3]string{
+		{"\tif a {\r\n\t\tb(1, 2)\r\n\t}\r\n", "if a {\n  b(1, 2)\n}", "if c {\n  d()\n    e()\n}"},
+		{"\uFEFF“a” \u00A0b…\nc  \n", "\"a\"  b...\nc\n", "‘x’\n"},
+		{"a\rb\r\n\r", "\r", "\n"},
+		{"", "x", ""},
+		{"caf\xe9\n\xff", "caf\xe9", "\xfe"},
+		{"e\u0301 1:x\n", "1:e 1:x", "é"},
+	} {
+		f.Add(seed[0], seed[1], seed[2], false)
+	}
+	f.Fuzz(func(t *testing.T, content, old, text string, all bool) {
+		d := draft{data: []byte(content)}
+		d.apply("e", replacement{Old: old, New: text, All: all})
+		if d.changed == (len(d.failed) > 0) {
+			t.Fatalf("%q with %q → %q: changed %t, failed %v", content, old, text, d.changed, d.failed)
+		}
+		if !d.changed && string(d.data) != content {
+			t.Fatalf("%q became %q by an edit that was refused", content, d.data)
+		}
+		if d.changed && len(d.regions) == 1 {
+			r := d.regions[0]
+			if !strings.HasPrefix(content, string(d.data[:r.from])) || !strings.HasSuffix(content, string(d.data[r.to:])) {
+				t.Fatalf("%q with %q → %q is %q, changed outside %v", content, old, text, d.data, r)
+			}
+		}
+		d.report("f", 1)
 	})
 }

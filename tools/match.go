@@ -18,27 +18,34 @@ type match struct {
 
 func (m match) text(i int) []byte { return m.texts[min(i, len(m.texts)-1)] }
 
+// The ways in which a match that is not exact was found.
+const (
+	byLineEnds   = "with other line ends"
+	bySpaces     = "with other spaces at the end of lines"
+	byCharacters = "with plain quotes, dashes and spaces for typographic ones"
+	byIndent     = "with another indentation, which the new text got too"
+	byFinalLine  = "without a line end at the end of the file"
+)
+
+// folds are the steps between the exact one and that of reindent.go.
+var folds = []struct {
+	fold
+	how string
+}{
+	{fold{}, byLineEnds},
+	{fold{spaces: true}, bySpaces},
+	{fold{spaces: true, plain: true}, byCharacters},
+}
+
 // find returns the places of the first step that finds any.
 func find(data, old, text []byte) match {
 	if at := exact(data, old); len(at) > 0 {
-		for i, r := range at {
-			if r.from > 0 && data[r.from] == '\n' && data[r.from-1] == '\r' {
-				at[i].from-- // half a line end cannot be replaced
-			}
-		}
-		return match{at: at, texts: [][]byte{text}}
+		return exactly(data, at, text)
 	}
 	ix := index(data)
-	for _, step := range []struct {
-		fold
-		how string
-	}{
-		{fold{}, "with other line ends"},
-		{fold{spaces: true}, "with other spaces at the end of lines"},
-		{fold{spaces: true, plain: true}, "with plain quotes, dashes and spaces for typographic ones"},
-	} {
+	for _, step := range folds {
 		if at := ix.find(old, step.fold); len(at) > 0 {
-			return match{at: at, texts: [][]byte{text}, how: step.how}
+			return ix.carried(at, old, text, step.fold, step.how)
 		}
 	}
 	if m := ix.finalLine(old, text); len(m.at) > 0 {
@@ -47,26 +54,70 @@ func find(data, old, text []byte) match {
 	return ix.reindented(old, text)
 }
 
-func exact(data, old []byte) []region {
-	var at []region
-	for from := 0; ; {
+// exactly makes the match of places that are equal to the last byte. New lines end as those that they replace, else as
+// those of the file; half a line end is never replaced.
+func exactly(data []byte, at []region, text []byte) match {
+	m := match{at: at}
+	windows := crlf(data)
+	for i, r := range at {
+		put := text
+		if data[r.from] == '\n' && r.from > 0 && data[r.from-1] == '\r' {
+			at[i].from--
+		}
+		if r.to < len(data) && data[r.to] == '\n' && data[r.to-1] == '\r' {
+			at[i].to--
+			put = bytes.TrimSuffix(put, []byte{'\r'})
+		}
+		old := data[at[i].from:at[i].to]
+		if breaks := bytes.Contains(old, []byte{'\n'}); breaks && crlf(old) || !breaks && windows {
+			put = toCRLF(put)
+		}
+		m.texts = append(m.texts, put)
+	}
+	return m
+}
+
+// mostOverlapping is up to how many places those are counted that overlap the one before: to find them takes as long as
+// the text is, for each.
+const mostOverlapping = 1000
+
+// exact returns all places of old, the first that overlap included. An empty text is nowhere.
+func exact(data, old []byte) (at []region) {
+	for from := 0; len(old) > 0; {
 		i := bytes.Index(data[from:], old)
 		if i < 0 {
 			return at
 		}
 		at = append(at, region{from + i, from + i + len(old)})
-		from += i + 1
+		if from += i + 1; len(at) > mostOverlapping {
+			from += len(old) - 1
+		}
 	}
+	return at
 }
 
-// indexed is a content with the beginning of each line.
+// indexed is a content with the beginning of each line. A byte order mark is before the first.
 type indexed struct {
 	data   []byte
 	starts []int // of lines; the last is where a next line would begin
+	work   *int  // how many lines were compared
+}
+
+// maxWork bounds the lines that are compared to find one text: some seconds. Only a long text that begins in the same way
+// again and again comes near it; then it is as if it were not there.
+const maxWork = 20_000_000
+
+// spend counts a comparison; false: there have been too many.
+func (ix indexed) spend() bool {
+	*ix.work++
+	return *ix.work <= maxWork
 }
 
 func index(data []byte) indexed {
-	ix := indexed{data: data, starts: []int{0}}
+	ix := indexed{data: data, starts: []int{0}, work: new(int)}
+	if bytes.HasPrefix(data, bom) {
+		ix.starts[0] = len(bom)
+	}
 	for i, b := range data {
 		if b == '\n' {
 			ix.starts = append(ix.starts, i+1)
@@ -82,6 +133,14 @@ func (ix indexed) line(i int) []byte {
 		end = ix.starts[i+1] - 1
 	}
 	return ix.data[ix.starts[i]:end]
+}
+
+// count is the number of lines; what follows the last line end is one only if it is not empty.
+func (ix indexed) count() int {
+	if ix.starts[len(ix.starts)-1] == len(ix.data) {
+		return len(ix.starts) - 1
+	}
+	return len(ix.starts)
 }
 
 // A fold says which differences do not count. That between LF and CR LF never does.
@@ -134,6 +193,14 @@ func (ix indexed) find(old []byte, f fold) []region {
 			at = append(at, r)
 		}
 	}
+	return ix.found(at)
+}
+
+// found is at, or nothing if not all of the file was looked at.
+func (ix indexed) found(at []region) []region {
+	if *ix.work > maxWork {
+		return nil
+	}
 	return at
 }
 
@@ -146,7 +213,7 @@ func (ix indexed) spans(i int, lines [][]byte, ends bool, f fold) (region, bool)
 		return region{}, false
 	}
 	for k := 1; k < last; k++ {
-		if !bytes.Equal(f.apply(ix.line(i+k)), lines[k]) {
+		if !ix.spend() || !bytes.Equal(f.apply(ix.line(i+k)), lines[k]) {
 			return region{}, false
 		}
 	}
@@ -201,14 +268,19 @@ func (ix indexed) finalLine(old, text []byte) match {
 	if !ok || bytes.HasSuffix(ix.data, []byte{'\n'}) || len(bytes.TrimSpace(short)) == 0 {
 		return match{}
 	}
-	at := exact(ix.data, short)
-	if len(at) == 0 {
-		at = ix.find(short, fold{spaces: true})
-	}
-	for _, r := range at {
+	text = bytes.TrimSuffix(bytes.TrimSuffix(text, []byte{'\n'}), []byte{'\r'})
+	for _, r := range exact(ix.data, short) {
 		if r.to == len(ix.data) {
-			text = bytes.TrimSuffix(bytes.TrimSuffix(text, []byte{'\n'}), []byte{'\r'})
-			return match{at: []region{r}, texts: [][]byte{text}, how: "without a line end at the end of the file"}
+			m := exactly(ix.data, []region{r}, text)
+			m.how = byFinalLine
+			return m
+		}
+	}
+	for _, step := range folds {
+		for _, r := range ix.find(short, step.fold) {
+			if r.to+len(ix.data[r.to:])-len(bytes.TrimLeft(ix.data[r.to:], " \t")) == len(ix.data) {
+				return ix.carried([]region{r}, short, text, step.fold, byFinalLine)
+			}
 		}
 	}
 	return match{}

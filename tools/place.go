@@ -203,6 +203,15 @@ func kindOfMode(m fs.FileMode) string {
 // A version says what a file was when a tool looked at it, so that save can refuse to overwrite another one.
 type version struct {
 	info fs.FileInfo // nil: there was no file
+	like fs.FileInfo // whose mode and owner a file gets that was not there; nil: those of any new file
+}
+
+// pattern is the file whose mode and owner the new content gets, or nil.
+func (v version) pattern() fs.FileInfo {
+	if v.info != nil {
+		return v.info
+	}
+	return v.like
 }
 
 // save replaces the file's content as a whole or not at all, durably: written beside it, synced, renamed over it. Other
@@ -211,7 +220,7 @@ func (p *place) save(data []byte, was version) error {
 	dir := path.Dir(filepath.ToSlash(p.name))
 	tmp := filepath.Join(filepath.FromSlash(dir), ".coder-"+rand.Text()[:12]+".tmp")
 	mode := fs.FileMode(0o666) // of a new file, less what the umask takes
-	if was.info != nil {
+	if was.pattern() != nil {
 		mode = 0o600 // until it has the old one's
 	}
 	f, err := p.root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
@@ -234,9 +243,9 @@ func (p *place) save(data []byte, was version) error {
 
 func fill(f *os.File, data []byte, was version) error {
 	_, err := f.Write(data)
-	if err == nil && was.info != nil {
-		err = f.Chmod(was.info.Mode().Perm())
-		keepOwner(f, was.info)
+	if like := was.pattern(); err == nil && like != nil {
+		err = f.Chmod(like.Mode().Perm())
+		keepOwner(f, like)
 	}
 	if err == nil {
 		err = f.Sync()

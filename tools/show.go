@@ -30,6 +30,11 @@ func Show(name string, input json.RawMessage) (text string, whole bool) {
 		if json.Unmarshal(input, &a) == nil {
 			return shownEdits(a), false
 		}
+	case "apply_patch":
+		var a patchArgs
+		if json.Unmarshal(input, &a) == nil {
+			return shownPatch(a), false
+		}
 	case "write":
 		var a writeArgs
 		if json.Unmarshal(input, &a) == nil {

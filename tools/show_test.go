@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/coder-agent/coder/agent"
 )
 
 func TestShowTellsWhatRuns(t *testing.T) {
@@ -30,6 +32,10 @@ func TestShowTellsWhatRuns(t *testing.T) {
 		{"an edit beside the path", "edit", `{"path":"a","old":"a","new":"b"}`, "- a\n+ b", false},
 		{"a repeated line", "edit", `{"path":"a","old":"a","new":"a\na"}`, "  a\n+ a", false},
 		{"a file", "write", `{"path":"a","content":"one\ntwo\n"}`, "+ one\n+ two", false},
+		{
+			"a patch", "apply_patch", `{"input":"*** Begin Patch\n*** Update File: a\n*** Move to: b\n@@ func f\n x\n-y\n+z\n*** Add File: c\n+one\n*** Delete File: d\n*** End Patch"}`,
+			"update a, move to b:\n@@ func f\n  x\n- y\n+ z\nadd c:\n+ one\ndelete d:", false,
+		},
 		{"one argument", "read", `{"path":"/etc/passwd"}`, "/etc/passwd", false},
 		{"several", "grep", `{"pattern":"x","path":"/etc"}`, "{\n  \"pattern\": \"x\",\n  \"path\": \"/etc\"\n}", false},
 		{"arguments that do not fit", "edit", `{"path":"a"}`, "a", false},
@@ -65,5 +71,18 @@ func TestAQuestionShowsWhatChanges(t *testing.T) {
 		if got := (writeArgs{Path: c.path, Content: c.content}).Show(find); got != c.want {
 			t.Errorf("%s is shown as %q, want %q", c.name, got, c.want)
 		}
+	}
+}
+
+// TestAQuestionShowsThePatch: what is asked about a patch is what it does, not the text around it.
+func TestAQuestionShowsThePatch(t *testing.T) {
+	t.Parallel()
+	var a patchArgs
+	if err := json.Unmarshal([]byte(`{"input":"apply_patch <<EOF\n*** Begin Patch\n*** Delete File: a\n*** Update File: b\n@@\n-x\n+y\n*** End Patch\nEOF"}`), &a); err != nil {
+		t.Fatal(err)
+	}
+	var shower agent.Shower = a
+	if got, want := shower.Show(func(path string) string { return path }), "delete a:\nupdate b:\n- x\n+ y"; got != want {
+		t.Errorf("shown is %q, want %q", got, want)
 	}
 }

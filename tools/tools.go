@@ -1,4 +1,4 @@
-// Package tools holds the tools that every agent has: read, write, edit, bash, grep, glob, schedule and todo.
+// Package tools holds the tools that every agent has: read, write, edit, apply_patch, bash, grep, glob, schedule and todo.
 //
 // Each tool is a thin function that finds its agent in the context, and a function below it that does the work with
 // the little it needs of the agent: a session. Results are plain text for the model; errors name the cause, the fact
@@ -26,7 +26,7 @@ type Options struct {
 // All returns the built-in tools, always in the same order: what is sent to the model must not change between two
 // requests, or the provider's cache is lost.
 func All(o Options) []agent.Tool {
-	return []agent.Tool{Read(), Write(), Edit(), Bash(o.Sandbox), Grep(), Glob(), Schedule(), Todo()}
+	return []agent.Tool{Read(), Write(), Edit(), ApplyPatch(), Bash(o.Sandbox), Grep(), Glob(), Schedule(), Todo()}
 }
 
 // A session is what tools need of the agent that runs them. *agent.CoderAgent is one, also when it is nil: then every

@@ -26,8 +26,10 @@ func (a writeArgs) Action() agent.Action {
 
 // Write returns the write tool: makes or replaces a file.
 func Write() agent.Tool {
-	return tool("write", permission.Writes,
+	t := tool("write", permission.Writes,
 		"Create a file, or replace all of one that you have read. To change a part use edit.", write)
+	t.Models = writesEdits
+	return t
 }
 
 func write(ctx context.Context, s session, a writeArgs) (agent.Result, error) {
@@ -69,16 +71,24 @@ func create(p *place, a writeArgs) (agent.Result, error) {
 	if err := elided(a.Content, ""); err != nil {
 		return agent.Result{}, err
 	}
-	if dir := filepath.Dir(p.name); dir != "." {
-		if err := p.root.MkdirAll(dir, 0o777); err != nil {
-			return agent.Result{}, p.explain("making the folder of", err)
-		}
+	if err := p.makeDir(); err != nil {
+		return agent.Result{}, err
 	}
 	data := []byte(a.Content)
 	if err := p.save(data, version{}); err != nil {
 		return agent.Result{}, err
 	}
 	return written(p, "created", nil, data), nil
+}
+
+// makeDir makes the folder of a file that is not there yet.
+func (p *place) makeDir() error {
+	if dir := filepath.Dir(p.name); dir != "." {
+		if err := p.root.MkdirAll(dir, 0o777); err != nil {
+			return p.explain("making the folder of", err)
+		}
+	}
+	return nil
 }
 
 func written(p *place, deed string, old, data []byte) agent.Result {

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -155,10 +156,11 @@ type modelKey struct{}
 //	model unheard WORD       fails if a request held the word
 //	model told WORD          fails unless the last request held the word
 //	model unsent WORD        fails if the headers of a request held the word
+//	model offered N TOOL…    fails unless request N, from 0, offers these tools in this order
 //	model window TOKENS      says in the list of models how much the default model takes
 func modelCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: model FILE | hold CHUNK FILE | add FILE | reached | release | used | extended | unheard | told | window")
+		ts.Fatalf("usage: model FILE | hold CHUNK FILE | add FILE | reached | release | used | extended | unheard | told | offered N TOOL… | window")
 	}
 	m := ts.Value(modelKey{}).(*scripted)
 	switch args[0] {
@@ -198,6 +200,14 @@ func modelCmd(ts *testscript.TestScript, neg bool, args []string) {
 			if strings.Contains(fmt.Sprint(r.Header), args[1]) {
 				ts.Fatalf("the model was sent %q: %v", args[1], r.Header)
 			}
+		}
+	case "offered":
+		n, err := strconv.Atoi(args[1])
+		ts.Check(err)
+		got, err := offered(m.server.Requests()[n].Body)
+		ts.Check(err)
+		if !slices.Equal(got, args[2:]) {
+			ts.Fatalf("request %d offers the tools %q, want %q", n, got, args[2:])
 		}
 	case "window":
 		tokens, err := strconv.Atoi(args[1])
@@ -489,4 +499,20 @@ func waitHostSays(ts *testscript.TestScript, said func(context.Context, hostFile
 		}
 		<-tick.C
 	}
+}
+
+// offered are the names of the tools of a request, in their order.
+func offered(body []byte) (names []string, err error) {
+	var request struct {
+		Tools []struct {
+			Function struct {
+				Name string `json:"name"`
+			} `json:"function"`
+		} `json:"tools"`
+	}
+	err = json.Unmarshal(body, &request)
+	for _, t := range request.Tools {
+		names = append(names, t.Function.Name)
+	}
+	return names, err
 }
