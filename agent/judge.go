@@ -9,6 +9,7 @@ import (
 
 	"github.com/coder-agent/coder/agent/chat"
 	"github.com/coder-agent/coder/agent/permission"
+	"github.com/coder-agent/coder/agent/plain"
 )
 
 // A judgement is the policy's verdict on a call, with what the call would do in words.
@@ -90,14 +91,8 @@ func (t Tool) Judge(input json.RawMessage, p permission.Policy) permission.Verdi
 	})
 }
 
-// clip makes a summary one line of at most 200 runes.
-func clip(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
-	if r := []rune(s); len(r) > 200 {
-		return string(r[:199]) + "…"
-	}
-	return s
-}
+// clip makes a summary one line of at most 200 characters, with none of them hidden.
+func clip(s string) string { return plain.VisibleLine(s, 200) }
 
 // events are what a verdict adds to the call it is about: nothing for one that may run.
 func (j judgement) events(callID string) []chat.Event {

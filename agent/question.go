@@ -6,6 +6,7 @@ import (
 
 	"github.com/coder-agent/coder/agent/chat"
 	"github.com/coder-agent/coder/agent/permission"
+	"github.com/coder-agent/coder/agent/plain"
 )
 
 // maxShown bounds the text of a question, in characters: no command that a shell takes is longer.
@@ -15,7 +16,7 @@ const maxShown = 128 << 10
 // and the call runs only as it was shown.
 func (b bounds) question(tool Tool, c chat.ToolCall, action Action, v permission.Verdict) chat.Question {
 	find := func(path string) string { return permission.Resolve(b.policy.Place.Workdir, path) }
-	text, left := chat.Shorten(tool.show(c.Input, find), maxShown)
+	text, left := chat.Shorten(plain.Visible(tool.show(c.Input, find)), maxShown)
 	q := chat.Question{Text: text, Left: left, Always: v.Always}
 	if action.Command != "" {
 		q.Workdir, q.Sandbox = find(action.Workdir), b.sandbox

@@ -12,6 +12,7 @@ import (
 	"github.com/tailscale/hujson"
 
 	"github.com/coder-agent/coder/agent/permission"
+	"github.com/coder-agent/coder/agent/plain"
 )
 
 // Bounds of what a folder may ask for.
@@ -77,7 +78,7 @@ func (f *Folder) parseConfig(data []byte, tools []string) {
 			kind = Refused
 		}
 		if settings++; settings <= maxSettings {
-			f.Wants = append(f.Wants, Want{Kind: kind, Path: ConfigFile, Line: line, Text: clip(visible(name), maxText)})
+			f.Wants = append(f.Wants, Want{Kind: kind, Path: ConfigFile, Line: line, Text: clip(plain.Visible(name), maxText)})
 		}
 	}
 	if settings > maxSettings {
@@ -114,7 +115,7 @@ func (f *Folder) readRule(line int, text string, tools []string) {
 		return
 	}
 	if countHidden(text) > 0 {
-		f.problem(ConfigFile, line, true, `the rule "%s" has a character that cannot be seen`, visible(text))
+		f.problem(ConfigFile, line, true, `the rule "%s" has a character that cannot be seen`, plain.Visible(text))
 		return
 	}
 	from := fmt.Sprintf("%s:%d", ConfigFile, line)
@@ -209,7 +210,7 @@ func (f *Folder) listServers(servers map[string]server) {
 	for _, name := range names[:min(len(names), maxShown)] {
 		s := servers[name]
 		f.Wants = append(f.Wants, Want{
-			Kind: Server, Path: ServersFile, Text: clip(visible(name+": "+s.does()), maxText), ID: s.id(f.Path),
+			Kind: Server, Path: ServersFile, Text: clip(plain.Visible(name+": "+s.does()), maxText), ID: s.id(f.Path),
 		})
 	}
 	if more := len(names) - maxShown; more > 0 {

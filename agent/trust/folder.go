@@ -18,6 +18,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/coder-agent/coder/agent/permission"
+	"github.com/coder-agent/coder/agent/plain"
 )
 
 // The files that a folder may bring, relative to it.
@@ -170,7 +171,7 @@ func (p *Problem) Error() string {
 	if p.Line > 0 {
 		place = fmt.Sprintf("%s:%d", place, p.Line)
 	}
-	return visible(place) + ": " + p.What
+	return plain.Visible(place) + ": " + p.What
 }
 
 // Hint says how to go on.
@@ -182,7 +183,7 @@ func (p *Problem) Hint() string {
 }
 
 func (f *Folder) problem(path string, line int, rules bool, format string, args ...any) {
-	what := clip(visible(fmt.Sprintf(format, args...)), maxProblem) // it may quote what stands there
+	what := clip(plain.Visible(fmt.Sprintf(format, args...)), maxProblem) // it may quote what stands there
 	f.Problems = append(f.Problems, &Problem{f.Path, path, line, what, rules})
 }
 
@@ -226,7 +227,7 @@ func (f *Folder) readInstructions(root *os.Root) {
 		if raw == "" {
 			continue
 		}
-		text := visible(raw)
+		text := plain.Visible(raw)
 		if cut {
 			text += "\n(cut here: the rest is in " + name + ")"
 		}

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/coder-agent/coder/agent/plain"
 )
 
 // A Store keeps what the user has said of folders, one file for each: outside of all of them, where no tool may write. The zero
@@ -42,7 +44,7 @@ func (r Record) pins(parts []Part) bool {
 type NeverError struct{ Folder, Why string }
 
 func (e *NeverError) Error() string {
-	return fmt.Sprintf("%s is never trusted: it is %s", visible(e.Folder), e.Why)
+	return fmt.Sprintf("%s is never trusted: it is %s", plain.Visible(e.Folder), e.Why)
 }
 
 // Hint says where to work instead.
@@ -101,7 +103,7 @@ func (s Store) Accept(f Folder, allow []string, now time.Time) error {
 	}
 	for _, rule := range allow {
 		if !slices.Contains(f.Allowing(), rule) {
-			return fmt.Errorf(`%s has no rule "%s"`, visible(f.Path), visible(rule))
+			return fmt.Errorf(`%s has no rule "%s"`, plain.Visible(f.Path), plain.Visible(rule))
 		}
 	}
 	return s.write(Record{Folder: f.Path, At: now, Parts: f.Parts, Allow: append([]string{}, allow...)})
@@ -194,7 +196,7 @@ func readRecord(file string) (r Record, err error) {
 func (s Store) write(r Record) (err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("recording what you said of %s: %w", visible(r.Folder), err)
+			err = fmt.Errorf("recording what you said of %s: %w", plain.Visible(r.Folder), err)
 		}
 	}()
 	if err := os.MkdirAll(s.Dir, 0o700); err != nil {

@@ -172,7 +172,7 @@ func TestInstructionsAreCutAndNothingInThemHides(t *testing.T) {
 		t.Fatalf("it brings %q", shown(f))
 	}
 	got := f.Parts[0].Text
-	if !strings.HasPrefix(got, `a\u202eb\ue0041\x1b[2Jää`) || !strings.HasSuffix(got, "ä\n(cut here: the rest is in AGENTS.md)") {
+	if !strings.HasPrefix(got, `a\u202eb\U000e0041\x1b[2Jää`) || !strings.HasSuffix(got, "ä\n(cut here: the rest is in AGENTS.md)") {
 		t.Errorf("the model gets %q … %q", got[:40], got[len(got)-60:])
 	}
 	if w := f.Wants[0]; w.Hidden != 3 || w.Bytes > maxInstructions || w.Bytes < maxInstructions-1 {
