@@ -96,7 +96,7 @@ func object(data []byte) (map[string]json.RawMessage, error) {
 	switch {
 	case errors.As(err, &syntax):
 		at := int(min(syntax.Offset, int64(len(data))))
-		return nil, fmt.Errorf("they are not valid JSON: %v behind %q", syntax, tailOf(data[:at]))
+		return nil, fmt.Errorf("they are not valid JSON: %w behind %q", syntax, tailOf(data[:at]))
 	case err != nil:
 		return nil, errors.New("they are not a JSON object")
 	}

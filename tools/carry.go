@@ -2,6 +2,7 @@ package tools
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -103,7 +104,7 @@ func (c carrier) lines(have []endedLine, old, text []string) ([]endedLine, bool)
 		gone, fresh := have[at:s.old], text[to:s.new]
 		for i, l := range fresh {
 			e := endedLine{eol: c.eol}
-			ok := true
+			var ok bool
 			if len(gone) == len(fresh) {
 				e.eol = gone[i].eol
 				e.text, ok = c.change(gone[i].text, old[at+i], l)
@@ -239,9 +240,9 @@ func between(old, text []string, by int) (runs []shared) {
 	}
 	wide := len(text) + 1
 	common := make([]int32, (len(old)+1)*wide) // common[i*wide+j]: how many lines old[i:] and text[j:] have in common
-	for i := len(old) - 1; i >= 0; i-- {
-		for j := len(text) - 1; j >= 0; j-- {
-			if old[i] == text[j] {
+	for i, before := range slices.Backward(old) {
+		for j, after := range slices.Backward(text) {
+			if before == after {
 				common[i*wide+j] = common[(i+1)*wide+j+1] + 1
 			} else {
 				common[i*wide+j] = max(common[(i+1)*wide+j], common[i*wide+j+1])

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -116,12 +117,8 @@ func corpusCall[A any](t *testing.T, s *fakeSession, run toolFunc[A], input stri
 // compare looks at all files, those too that nobody named.
 func (c corpusCase) compare(t *testing.T, s *fakeSession, said string) {
 	want := map[string]string{}
-	for path, content := range c.before {
-		want[path] = content
-	}
-	for path, content := range c.after {
-		want[path] = content
-	}
+	maps.Copy(want, c.before)
+	maps.Copy(want, c.after)
 	for _, path := range c.gone {
 		delete(want, path)
 	}

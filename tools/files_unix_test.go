@@ -41,7 +41,7 @@ func TestF2AnAbsoluteLinkSaysWhatToDo(t *testing.T) {
 
 func TestF3OnlyPlainFilesAreOpened(t *testing.T) {
 	s := newSession(t)
-	short, err := os.MkdirTemp("", "s") // the path of a socket is short
+	short, err := os.MkdirTemp("", "s") //nolint:usetesting // the path of a socket is short
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -85,7 +85,7 @@ func readCases(t *testing.T, name string) (cases []verdictCase) {
 
 // judge returns the case's row of the table.
 func (c verdictCase) judge(t *testing.T) string {
-	short, err := os.MkdirTemp("", "v") // reasons clip what is long: t.TempDir is, and not always as long
+	short, err := os.MkdirTemp("", "v") //nolint:usetesting // reasons clip what is long: t.TempDir is, and not always as long
 	if err != nil {
 		t.Fatal(err)
 	}

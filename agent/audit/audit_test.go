@@ -227,11 +227,11 @@ func TestRefusalsOfAKindAreOneLineAWindow(t *testing.T) {
 		if err := l.Refuse("origin", audit.Entry{Why: "another kind"}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute + time.Second)
+		<-time.After(time.Minute + time.Second)
 		if got := counts(t, dir); !slices.Equal(got, []int{1, 1, 199}) {
 			t.Errorf("after the window there are lines for %v refusals", got)
 		}
-		time.Sleep(2 * time.Minute)
+		<-time.After(2 * time.Minute)
 		for range 3 {
 			if err := l.Refuse("token", audit.Entry{}); err != nil {
 				t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -122,10 +123,7 @@ func (c chain) found(t *testing.T, p *place, what string, later bool) {
 
 // with returns the chain with one file changed; nil data takes the file away.
 func (c chain) with(name string, data []byte) chain {
-	changed := chain{}
-	for n, d := range c {
-		changed[n] = d
-	}
+	changed := maps.Clone(c)
 	if changed[name] = data; data == nil {
 		delete(changed, name)
 	}

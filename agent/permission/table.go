@@ -86,7 +86,7 @@ func parseRow(line string) (commandRow, error) {
 	if len(r.name) == 0 {
 		return r, fmt.Errorf("%q names no command", line)
 	}
-	for _, o := range strings.Fields(cols[2]) {
+	for o := range strings.FieldsSeq(cols[2]) {
 		if err := r.addOption(o); err != nil {
 			return r, err
 		}

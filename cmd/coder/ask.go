@@ -57,8 +57,7 @@ func (q *questioner) decide(ctx context.Context, session *client.Session, r head
 			return len(r.Approvals), err
 		}
 		err = session.Decide(ctx, a.ToolCallID, d)
-		var refused *client.RefusedError
-		if errors.As(err, &refused) { // somebody else was faster, or the deadline was
+		if refused, ok := errors.AsType[*client.RefusedError](err); ok { // somebody else was faster, or the deadline was
 			fmt.Fprintf(q.app.stderr, "not taken: %s\n", plain.Line(refused.Text, 300))
 			continue
 		}

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -112,9 +113,9 @@ func (c *canary) reply(r *openroutertest.Request) openroutertest.Response {
 
 // lastPrompt returns the fault that the last prompt of the user asks for, if it does.
 func lastPrompt(r *openroutertest.Request) (string, bool) {
-	for i := len(r.Messages) - 1; i >= 0; i-- {
-		if r.Messages[i].Role == "user" {
-			_, fault, fails := strings.Cut(r.Messages[i].Text(), "fail ")
+	for _, m := range slices.Backward(r.Messages) {
+		if m.Role == "user" {
+			_, fault, fails := strings.Cut(m.Text(), "fail ")
 			return fault, fails
 		}
 	}
@@ -139,7 +140,7 @@ func (c *canary) run(args ...string) {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()
-	if _, exited := err.(*exec.ExitError); err != nil && !exited { //nolint:errorlint // of exec itself
+	if _, exited := err.(*exec.ExitError); err != nil && !exited {
 		c.t.Fatal(err)
 	}
 	c.keep("coder "+strings.Join(args, " "), out.String())

@@ -73,7 +73,7 @@ func indented(b *strings.Builder, text, more string) {
 		line = more
 	}
 	used := 0
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		n := utf8.RuneCountInString(word)
 		if used > 0 && used+1+n > most {
 			flush()

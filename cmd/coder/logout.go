@@ -34,7 +34,7 @@ revoked at the provider, and a host that runs still has it.`,
 			if c.Key != "" {
 				fmt.Fprintf(a.stderr, "note: %s is still set\n", keyVar)
 			}
-			if h, _, ok, _ := running(cmd.Context(), c.DataDir); ok && found { //nolint:errcheck // no host is none
+			if h, _, ok, _ := running(cmd.Context(), c.DataDir); ok && found {
 				fmt.Fprintf(a.stderr, "note: the running host (process %d) still has it: coder stop ends it\n", h.PID)
 			}
 			return err

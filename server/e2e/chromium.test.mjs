@@ -12,7 +12,8 @@ import { launch, say, servePage, shows, visit } from './lib/browser.mjs'
 
 const folder = await mkdtemp(join(tmpdir(), 'coder-e2e-chromium-'))
 after(() => rm(folder, { recursive: true, force: true }))
-const bash = (id, command) => ({ id, name: 'bash', args: { command } })
+// What deletes is asked for in mode ask, with a sandbox or without one.
+const bash = (id, command) => ({ id, name: 'bash', args: { command: `rm -f none; ${command}` } })
 
 let world
 const origin = await servePage(join(folder, 'page.mjs'), () => world.host.readToken())

@@ -8,7 +8,8 @@ import { check } from './lib/check.mjs'
 import { openWorld } from './lib/world.mjs'
 import { openPage } from './lib/pages.mjs'
 
-const bash = (id, command) => ({ id, name: 'bash', args: { command } })
+// What deletes is asked for in mode ask, with a sandbox or without one.
+const bash = (id, command) => ({ id, name: 'bash', args: { command: `rm -f none; ${command}` } })
 
 // attached is a page on a session of a host of its own.
 async function attached(mode, ...script) { return attach({}, mode, ...script) }

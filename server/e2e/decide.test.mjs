@@ -11,7 +11,8 @@ const world = await openWorld()
 
 const frame = (client, type, more) => client.send(JSON.stringify({ type, ...more }))
 const approve = (client, toolCallId, approved = true) => frame(client, 'cf_agent_tool_approval', { toolCallId, approved, autoContinue: true })
-const bash = (id, command) => ({ id, name: 'bash', args: { command } })
+// What deletes is asked for in mode ask, with a sandbox or without one.
+const bash = (id, command) => ({ id, name: 'bash', args: { command: `rm -f none; ${command}` } })
 
 // parked is a session whose turn waits for decisions on the calls. What the model says then is held, see continuation.
 async function parked(calls, ...more) {
@@ -94,7 +95,7 @@ check(24, 'approval.trap-of-ai-6-is-cured', async () => {
   const output = list.findIndex((c) => c.type === 'tool-output-available')
   const input = list.findIndex((c) => c.type === 'tool-input-available' && c.toolCallId === 'c1')
   assert(input >= 0 && input < output, 'the call is repeated before its output')
-  assert.deepEqual([list[input].toolName, list[input].input], ['bash', { command: 'true' }])
+  assert.deepEqual([list[input].toolName, list[input].input], ['bash', { command: 'rm -f none; true' }])
 })
 
 check(24, 'approval.deny', async () => {

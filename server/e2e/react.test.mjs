@@ -10,7 +10,8 @@ import { say, textOfMessage, user } from './lib/chat.mjs'
 
 const world = await openWorld()
 
-const bash = (id, command) => ({ id, name: 'bash', args: { command } })
+// What deletes is asked for in mode ask, with a sandbox or without one.
+const bash = (id, command) => ({ id, name: 'bash', args: { command: `rm -f none; ${command}` } })
 const exists = (s, file) => access(join(s.workdir, file)).then(() => true, () => false)
 
 // shown is a page on a new session with a script.

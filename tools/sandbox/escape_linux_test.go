@@ -32,7 +32,7 @@ func TestAsAUser(t *testing.T) {
 	}
 	uid, _ := strconv.Atoi(nobody.Uid)
 	gid, _ := strconv.Atoi(nobody.Gid)
-	dir, err := os.MkdirTemp("", "coder-nobody-")
+	dir, err := os.MkdirTemp("", "coder-nobody-") //nolint:usetesting // another user must get there
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func attemptLevel(t *testing.T, level int) ([]Check, error) {
 // newTarget makes a world with something to get at, outside of /tmp where that can be had: a command has one of its own.
 func newTarget(t *testing.T) (target, Options) {
 	t.Helper()
-	base, err := os.MkdirTemp("/var/tmp", "coder-escape-")
+	base, err := os.MkdirTemp("/var/tmp", "coder-escape-") //nolint:usetesting // the sandbox has a /tmp of its own
 	if err != nil {
 		t.Fatal(err)
 	}

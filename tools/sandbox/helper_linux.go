@@ -206,7 +206,7 @@ func (h *helper) left() (found []Process) {
 		if found = descendants(); len(found) == 0 {
 			return nil
 		}
-		time.Sleep(2 * time.Millisecond)
+		<-time.After(2 * time.Millisecond)
 	}
 	return found[:min(len(found), maxLeft)]
 }
@@ -272,7 +272,7 @@ func killDescendants() {
 		if len(list) == 0 {
 			return
 		}
-		time.Sleep(2 * time.Millisecond)
+		<-time.After(2 * time.Millisecond)
 	}
 }
 

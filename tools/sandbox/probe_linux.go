@@ -133,7 +133,7 @@ func userNamespace() error {
 		return errno
 	}
 	if pid == 0 {
-		unix.RawSyscall(unix.SYS_EXIT, 0, 0, 0)
+		_, _, _ = unix.RawSyscall(unix.SYS_EXIT, 0, 0, 0)
 	}
 	_, _ = unix.Wait4(int(pid), nil, 0, nil)
 	return nil
