@@ -51,8 +51,11 @@ func (q *questioner) follow(ctx context.Context, session *client.Session, about 
 
 // decide asks about the calls that wait, one after the other, and returns how many still do.
 func (q *questioner) decide(ctx context.Context, session *client.Session, r headless.Result) (left int, err error) {
-	for _, a := range r.Approvals {
+	for i, a := range r.Approvals {
 		d, err := q.ask(ctx, r.Session, a)
+		if errors.Is(err, errLeft) {
+			headless.PrintDeciding(q.app.stderr, r.Session, r.Approvals[i:])
+		}
 		if err != nil {
 			return len(r.Approvals), err
 		}

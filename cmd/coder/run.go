@@ -141,6 +141,7 @@ func (r *runCommand) run(ctx context.Context, args []string) error {
 	}
 	options.Interrupt = r.app.takeSignals()
 	if terminal := r.app.questioner(); terminal != nil && format == headless.Text {
+		options.Asks = true
 		return terminal.follow(ctx, session, about.Result, options)
 	}
 	return r.app.follow(ctx, session, about.Result, options)

@@ -43,6 +43,7 @@ type Options struct {
 	Reasoning   bool             // show what the model thinks aloud
 	ResultLines int              // lines of each tool result to show with the progress
 	Show        Show             // what a call that waits would do; nil: its summary is all
+	Asks        bool             // whoever follows decides right there on what waits: the commands that do are left out
 	Interrupt   <-chan os.Signal // the first cancels the turn, the second stops following at once; nil: neither
 
 	watch bool // the turn is somebody else's: it is never cancelled from here
@@ -108,6 +109,7 @@ func newFollower(s *client.Session, r Result, o Options) *follower {
 type call struct {
 	name, summary string
 	input         json.RawMessage
+	denied        bool // by the policy, as has been said
 }
 
 // interrupts cancels the turn on the first signal and leaves on the second.

@@ -59,11 +59,15 @@ func (p *progress) event(e chat.Event, calls map[string]*call, withText bool) {
 	case chat.ToolFinished:
 		p.results(e.Output.Text)
 	case chat.ToolFailed:
+		if calls[e.ToolCallID].denied {
+			return // said with the verdict
+		}
 		p.note("! %s: %s", plain.Line(calls[e.ToolCallID].name, 64), plain.Line(e.ErrorText, errorWidth))
 	case chat.ToolInputFailed:
 		p.note("! %s: %s", plain.Line(e.ToolName, 64), plain.Line(e.ErrorText, errorWidth))
 	case chat.Judged:
 		if e.Verdict == "deny" {
+			calls[e.ToolCallID].denied = true
 			p.note("! denied: %s: %s", title(calls[e.ToolCallID].name, e.Summary), plain.Line(e.Reason, errorWidth))
 		}
 	case chat.Decided:

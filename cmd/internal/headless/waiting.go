@@ -29,6 +29,15 @@ func PrintWaiting(out io.Writer, session string, list []Approval, show Show) {
 	p.waiting("waiting for approval", list)
 }
 
+// PrintDeciding prints the commands that decide on calls that were shown already.
+func PrintDeciding(out io.Writer, session string, list []Approval) {
+	p := &progress{Options: Options{Err: out}, session: session}
+	for _, a := range list {
+		p.note("waiting for approval: %s", title(a.ToolName, a.Summary))
+		p.deciding(a)
+	}
+}
+
 // PrintWhole prints all that a call would do, with nothing left out: before somebody says yes to what was too long to show.
 func PrintWhole(out io.Writer, session string, a Approval, show Show) {
 	p := &progress{Options: Options{Err: out, Show: show}, session: session}
@@ -55,15 +64,22 @@ func (p *progress) waiting(head string, list []Approval) {
 		for _, l := range about(a) {
 			p.note("  %s", l)
 		}
-		p.note("  coder approve %s %s", p.session, a.ToolCallID)
-		if a.Always != "" {
-			p.note("  coder approve %s %s --always   (and from now on: %s)", p.session, a.ToolCallID, plain.Visible(a.Always))
+		if !p.Asks {
+			p.deciding(a)
 		}
-		p.note("  coder deny %s %s", p.session, a.ToolCallID)
 		if !a.DenyAt.IsZero() {
 			p.note("  it is denied at %s if nobody decides", a.DenyAt.Local().Format(time.DateTime))
 		}
 	}
+}
+
+// deciding prints the commands that decide on the call.
+func (p *progress) deciding(a Approval) {
+	p.note("  coder approve %s %s", p.session, a.ToolCallID)
+	if a.Always != "" {
+		p.note("  coder approve %s %s --always   (and from now on: %s)", p.session, a.ToolCallID, plain.Visible(a.Always))
+	}
+	p.note("  coder deny %s %s", p.session, a.ToolCallID)
 }
 
 // about says where the call would run, what bounds it, and why it asks. Reach beyond the sandbox is said loudly.
