@@ -31,7 +31,7 @@ func (s *state) chooseFull(noSandbox bool) func(context.Context, string, string)
 		case callerFrom(ctx).Page:
 			return refuse("a page may not begin a session in mode full: coder run --mode full does, typed by a person")
 		case s.known:
-			return refuse(fmt.Sprintf("mode full is for a session that begins with it, and %s is there already, in mode %s", s.agent.name, s.mode()))
+			return refuse(fmt.Sprintf("mode full is for a session that begins with it, and %s is there already, in mode %s: begin another", s.agent.name, s.mode()))
 		case level == 0 && !noSandbox:
 			return refuse("mode full: no sandbox works here (coder doctor says why), so nothing would bound what the agent runs; add --no-sandbox if you mean it")
 		}

@@ -27,7 +27,7 @@ func (d *doctor) lookSandbox(ctx context.Context) finding {
 	f := finding{Status: fine, Text: fmt.Sprintf("level %d: %s", report.Level, report.Name)}
 	if report.Level < sandbox.LevelFull {
 		f.Text = fmt.Sprintf("%s; a command could %s (%s)", f.Text, strings.Join(report.Misses(), ", "), report.Why)
-		f.Status, f.Remedy = warning, "docs/sandbox.md says what each level needs; use --mode ask or --mode plan where you would not run a stranger's code"
+		f.Status, f.Remedy = warning, "docs/sandbox.md says what each level needs; below level 3 a command asks first unless it is known to only read, but in mode full"
 	}
 	return f
 }

@@ -87,8 +87,14 @@ type opened struct {
 // bounds says in one line what the session's commands are bounded by.
 func (o opened) bounds() string {
 	switch {
+	case o.level == sandbox.LevelNone && o.Mode == string(permission.ModeFull):
+		return "NO SANDBOX works here: a command can do all that you can, and does not ask"
+	case o.level == sandbox.LevelNone && o.Mode == string(permission.ModePlan):
+		return "NO SANDBOX works here: in mode plan only commands run that are known to only read"
 	case o.level == sandbox.LevelNone:
 		return "NO SANDBOX works here: a command can do all that you can, and asks first unless it is known to only read"
+	case o.level < sandbox.LevelFull && o.Mode == string(permission.ModeAuto):
+		return "the sandbox is not whole here (" + o.sandbox + "; coder doctor says why): a command asks first unless it is known to only read"
 	case o.Mode == string(permission.ModeAuto):
 		return "mode auto: commands run without asking, in the sandbox: " + o.sandbox
 	}
