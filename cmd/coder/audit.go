@@ -75,22 +75,24 @@ func (c *auditCommand) run(ctx context.Context, session string) error {
 		}
 		from = time.Now().Add(-ago)
 	}
-	return c.show(ctx, func(l audit.Line) bool {
+	return c.show(ctx, session, func(l audit.Line) bool {
 		return !l.Time.Before(from) && (session == "" || strings.EqualFold(l.Session, session))
 	})
 }
 
 func (c *auditCommand) usage(err error) error { return &usageError{Err: err, Command: "coder audit"} }
 
-// show prints the lines that are wanted, as they come.
-func (c *auditCommand) show(ctx context.Context, wanted func(audit.Line) bool) error {
+// show prints the lines that are wanted, as they come, and says so when none does.
+func (c *auditCommand) show(ctx context.Context, session string, wanted func(audit.Line) bool) error {
 	reader := audit.Reader{Dir: audit.Dir(c.config.DataDir)}
 	width := c.app.width()
 	var failed error
+	shown := 0
 	print := func(l audit.Line) {
 		if failed != nil || !wanted(l) {
 			return
 		}
+		shown++
 		text := string(l.Text)
 		if !c.asJSON {
 			text = auditLine(l, width)
@@ -100,7 +102,11 @@ func (c *auditCommand) show(ctx context.Context, wanted func(audit.Line) bool) e
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
 	for {
-		if err := errors.Join(reader.Next(print), failed); err != nil || !c.follow {
+		err := errors.Join(reader.Next(print), failed)
+		if err == nil && !c.follow && shown == 0 {
+			fmt.Fprintln(c.app.stderr, c.nothing(session))
+		}
+		if err != nil || !c.follow {
 			return unusable(err)
 		}
 		select {
@@ -109,6 +115,18 @@ func (c *auditCommand) show(ctx context.Context, wanted func(audit.Line) bool) e
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// nothing says that no line was shown, and of what. The log may hold a session that is deleted, so its name is no mistake.
+func (c *auditCommand) nothing(session string) string {
+	text := "note: the log has no line"
+	if session != "" {
+		text += " of a session " + session
+	}
+	if c.since != "" {
+		text += " in the last " + c.since
+	}
+	return text
 }
 
 // followEvery is how often the log is looked at for new lines: no host need run to tell of them.

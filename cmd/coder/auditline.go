@@ -11,10 +11,13 @@ import (
 	"github.com/coder-agent/coder/agent/plain"
 )
 
-// auditLine is a line of the log for people, in one line of so many columns; 0: as long as it is.
+// auditLines is how many lines of a terminal a line of the log takes at most: enough for who, what and why.
+const auditLines = 3
+
+// auditLine is a line of the log for people, in auditLines lines of so many columns; 0: as long as it is.
 func auditLine(l audit.Line, width int) string {
 	text := fmt.Sprintf("%s  %-12s  %-12s  %s", l.Time.Local().Format(time.DateTime), cmp.Or(l.Session, "-"), l.What, strings.Join(auditWords(l), ", "))
-	return clipLine(plain.Visible(text), cmp.Or(width, math.MaxInt))
+	return clipLine(plain.Visible(text), cmp.Or(width*auditLines, math.MaxInt))
 }
 
 func clipLine(s string, most int) string {

@@ -127,7 +127,7 @@ func (p demoProject) model() (*openroutertest.Server, error) {
 
 func (d *demoCommand) introduce(folder, url string, p demoProject) {
 	fmt.Fprintf(d.app.stderr, `This is a demo. The MODEL IS SCRIPTED: its answers are fixed beforehand and come from %s.
-All else is real: the host process, the socket, the agent, its tools, and %s.
+All else is real: the host process, the socket, the agent, its tools, and the test (%s).
 The scratch project, with a failing test, is %s
 
 `, url, strings.Join(p.test, " "), folder)

@@ -37,17 +37,19 @@ func TestAReportFitsTheScreen(t *testing.T) {
 		"", "short", strings.Repeat("word ", 60), strings.Repeat("ä", 59) + " x", "a /" + strings.Repeat("path", 30) + " that is long",
 	} {
 		for _, more := range []string{"", "  "} {
-			var b strings.Builder
-			start(&b)
-			indented(&b, text, more)
-			for line := range strings.Lines(b.String()) {
-				line = strings.TrimRight(line, "\n")
-				if n := len([]rune(line)); n > reportWidth && strings.Contains(strings.TrimSpace(line), " ") {
-					t.Errorf("%q has a line of %d columns: %q", text, n, line)
+			for _, width := range []int{reportWidth, 60, 40} {
+				b := doctorReport{width: width}
+				b.start()
+				b.indented(text, more)
+				for line := range strings.Lines(b.String()) {
+					line = strings.TrimRight(line, "\n")
+					if n := len([]rune(line)); n > width && strings.Contains(strings.TrimSpace(line), " ") {
+						t.Errorf("%q has a line of %d columns: %q", text, n, line)
+					}
 				}
-			}
-			if got := strings.Join(strings.Fields(b.String()), " "); got != strings.TrimSpace(text) {
-				t.Errorf("got %q, want the words of %q", got, text)
+				if got := strings.Join(strings.Fields(b.String()), " "); got != strings.TrimSpace(text) {
+					t.Errorf("got %q, want the words of %q", got, text)
+				}
 			}
 		}
 	}

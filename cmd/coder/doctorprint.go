@@ -23,50 +23,59 @@ func (d *doctor) printJSON(findings []finding) error {
 	})
 }
 
-// The report's columns: the verdict, the name, and what was found, in 80 in all.
+// The report's columns: the verdict, the name, and what was found, in 80 in all where the terminal has so many.
 const (
 	reportWidth   = 80
 	verdictColumn = 9
 	nameColumn    = 11
 )
 
+// A doctorReport is written line by line, no line wider than width.
+type doctorReport struct {
+	strings.Builder
+	width int
+}
+
 func (d *doctor) print(findings []finding) error {
-	var b strings.Builder
+	b := doctorReport{width: reportWidth}
+	if n := d.app.width(); n > 0 {
+		b.width = min(max(n, 2*(verdictColumn+nameColumn)), reportWidth)
+	}
 	fmt.Fprintf(&b, "coder %s, %s/%s\n\n", version(), runtime.GOOS, runtime.GOARCH)
 	for _, f := range findings {
 		fmt.Fprintf(&b, "%-*s%-*s", verdictColumn, f.Status, nameColumn, f.Name)
-		indented(&b, plain.Text(f.Text), "")
+		b.indented(plain.Text(f.Text), "")
 		for _, detail := range f.Details {
 			mark := ""
 			if detail.Status != fine && detail.Status != note {
 				mark = string(detail.Status) + ": "
 			}
-			start(&b)
-			indented(&b, plain.Text(mark+detail.Text), "  ")
-			remedy(&b, detail.Remedy, "  ")
+			b.start()
+			b.indented(plain.Text(mark+detail.Text), "  ")
+			b.remedy(detail.Remedy, "  ")
 		}
-		remedy(&b, f.Remedy, "")
+		b.remedy(f.Remedy, "")
 	}
 	fmt.Fprintf(&b, "\n%s\n", summary(findings))
 	_, err := fmt.Fprint(d.app.stdout, b.String())
 	return err
 }
 
-func start(b *strings.Builder) {
+func (b *doctorReport) start() {
 	b.WriteString(strings.Repeat(" ", verdictColumn+nameColumn))
 }
 
-func remedy(b *strings.Builder, text, more string) {
+func (b *doctorReport) remedy(text, more string) {
 	if text != "" {
-		start(b)
-		indented(b, "-> "+plain.Text(text), more)
+		b.start()
+		b.indented("-> "+plain.Text(text), more)
 	}
 }
 
 // indented writes text behind what stands on the line, wrapped to the width. A word that is longer stands alone, whole: it
 // is a path or a command to copy.
-func indented(b *strings.Builder, text, more string) {
-	most := reportWidth - verdictColumn - nameColumn - len(more)
+func (b *doctorReport) indented(text, more string) {
+	most := b.width - verdictColumn - nameColumn - len(more)
 	line := more
 	flush := func() {
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
@@ -77,7 +86,7 @@ func indented(b *strings.Builder, text, more string) {
 		n := utf8.RuneCountInString(word)
 		if used > 0 && used+1+n > most {
 			flush()
-			start(b)
+			b.start()
 			used = 0
 		}
 		if used > 0 {

@@ -17,7 +17,7 @@ func (d *doctor) lookConfig(context.Context) finding {
 		f.Text += " (not there: the defaults hold)"
 	}
 	for _, err := range d.wrong {
-		f.add(problem, err.Error(), hintOf(err))
+		f.add(problem, strings.TrimPrefix(err.Error(), "config: "), hintOf(err)) // the check's own name stands before it
 	}
 	return f
 }
@@ -68,7 +68,7 @@ func (d *doctor) lookCredit(ctx context.Context, client *openrouter.Client, f *f
 	case err == nil:
 		f.add(creditOf(key))
 	case !errors.As(err, &refused) || refused.Status == 0:
-		f.add(problem, err.Error(), hintOr(err, "look at the network and at OPENROUTER_BASE_URL; coder doctor --offline leaves this out"))
+		f.add(problem, err.Error(), hintOr(err, "look at the network and at the base URL; coder doctor --offline leaves this out"))
 		return true
 	case refused.Status == http.StatusUnauthorized || refused.Status == http.StatusForbidden:
 		f.add(problem, "the provider refuses the key: "+err.Error(), hintOr(err, "create a key at https://openrouter.ai/keys"))
@@ -111,7 +111,7 @@ func (d *doctor) lookModel(ctx context.Context, client *openrouter.Client, f *fi
 	info, err := client.Describe(ctx, "")
 	switch {
 	case err != nil && !answered && !strings.Contains(err.Error(), "404"):
-		f.add(problem, err.Error(), "look whether the server runs, and at OPENROUTER_BASE_URL")
+		f.add(problem, err.Error(), "look whether the server runs, at the network and at the base URL; coder doctor --offline leaves this out")
 	case err != nil:
 		f.add(note, "it has no list of models: whether it has "+d.config.Model+" shows with the first prompt", "")
 	case info.Missing:

@@ -156,6 +156,9 @@ func (l *loginCommand) fromUser(ctx context.Context) (string, error) {
 		if ctx.Err() != nil {
 			return "", context.Cause(ctx)
 		}
+		if errors.Is(err, io.EOF) {
+			return "", &hintedError{errors.New("stdin ended without a key"), "pipe one in: pass show openrouter | coder login --paste; or type it at a terminal"}
+		}
 		return "", fmt.Errorf("reading the key: %w", err)
 	}
 	return cleanKey(line)
