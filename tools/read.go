@@ -29,14 +29,21 @@ func (a *readArgs) UnmarshalJSON(data []byte) error { return fit(data, a) }
 
 // Action says that the call reads the path.
 func (a readArgs) Action() agent.Action {
-	summary := oneLine(a.Path)
+	return agent.Action{Summary: oneLine(a.Path) + a.lines(), Reads: []string{a.Path}}
+}
+
+// Show is the path and the lines, as in the summary, with nothing of them left out.
+func (a readArgs) Show(func(string) string) string { return a.Path + a.lines() }
+
+// lines says which lines are read, if not all.
+func (a readArgs) lines() string {
 	switch {
 	case a.Limit > 0:
-		summary += fmt.Sprintf(":%d-%d", max(a.Offset, 1), max(a.Offset, 1)+a.Limit-1)
+		return fmt.Sprintf(":%d-%d", max(a.Offset, 1), max(a.Offset, 1)+a.Limit-1)
 	case a.Offset > 1:
-		summary += fmt.Sprintf(":%d-", a.Offset)
+		return fmt.Sprintf(":%d-", a.Offset)
 	}
-	return agent.Action{Summary: summary, Reads: []string{a.Path}}
+	return ""
 }
 
 // Read returns the read tool: numbered lines of a text file, or the tree of a folder.
