@@ -75,6 +75,7 @@ type word struct {
 func readWord(src, home string, w *syntax.Word) word {
 	out := word{src: source(src, w), known: true, plain: true}
 	var b, after strings.Builder // after: what comes behind ~ or $HOME
+	var open strings.Builder     // what the shell may expand: what is quoted stands there as _
 	fromHome := false
 	for i, part := range w.Parts {
 		switch x := part.(type) {
@@ -85,12 +86,11 @@ func readWord(src, home string, w *syntax.Word) word {
 			} else if fromHome {
 				after.WriteString(unescape(x.Value, false))
 			}
-			if expands(x.Value, i == 0) {
-				out.known, out.plain = false, false
-			}
+			open.WriteString(escape.ReplaceAllString(x.Value, "_"))
 			out.bare = len(w.Parts) == 1 && !strings.Contains(x.Value, `\`)
 			b.WriteString(unescape(x.Value, false))
 		case *syntax.SglQuoted:
+			open.WriteByte('_')
 			text := x.Value
 			if x.Dollar {
 				out.plain = false
@@ -99,6 +99,7 @@ func readWord(src, home string, w *syntax.Word) word {
 			b.WriteString(text)
 			after.WriteString(text)
 		case *syntax.DblQuoted:
+			open.WriteByte('_')
 			text, ok := dblQuoted(x)
 			if i == 0 && !ok && len(x.Parts) > 0 && isHome(x.Parts[0]) {
 				fromHome = true
@@ -115,6 +116,9 @@ func readWord(src, home string, w *syntax.Word) word {
 		}
 	}
 	out.value = b.String()
+	if expands(open.String()) {
+		out.known, out.plain = false, false
+	}
 	if fromHome && home != "" {
 		out.path = filepath.Join(home, after.String())
 	}
@@ -157,22 +161,18 @@ var (
 	escape    = regexp.MustCompile(`(?s)\\.`)
 )
 
-// expands reports whether the shell makes something else of an unquoted piece of a word: file names, several words, a home.
-func expands(lit string, first bool) bool {
-	open := escape.ReplaceAllString(lit, "_")
+// expands reports whether the shell makes something else of a word: file names, several words, a home. All of its pieces
+// count together: a bracket that opens in one, before quotes, may close in another.
+func expands(open string) bool {
 	switch {
 	case strings.ContainsAny(open, "*?"):
 		return true
 	case strings.Contains(open, "[") && strings.Contains(open, "]"):
 		return true
-	case strings.Contains(open, "[") && open != "[" && !first:
-		return true // the rest may stand in another piece
 	case braces.MatchString(open):
 		return true
-	case strings.Contains(open, "{") && !strings.Contains(open, "}"):
-		return true
 	}
-	return first && strings.HasPrefix(open, "~") || tildeLike.MatchString(open)
+	return strings.HasPrefix(open, "~") || tildeLike.MatchString(open)
 }
 
 // unescape takes backslashes away as the shell does.
