@@ -37,6 +37,11 @@ var jqReach = regexp.MustCompile(`\benv\b|\$ENV|\bimport\b|\binclude\b|\binput_f
 
 func plainJq(program string) bool { return !jqReach.MatchString(program) }
 
+// printfSets is what makes printf set a variable: PATH, then what the next command is.
+var printfSets = regexp.MustCompile(`%[^%A-Za-z\\(]*[hjlLqtwz]*n`)
+
+func plainPrintf(format string) bool { return !printfSets.MatchString(format) }
+
 // scriptProblem says what is wrong with a script that stands in a command, or "".
 func scriptProblem(language, script string) string {
 	ok := true
@@ -47,6 +52,8 @@ func scriptProblem(language, script string) string {
 		ok = plainAwk(script)
 	case "jq":
 		ok = plainJq(script)
+	case "printf":
+		ok = plainPrintf(script)
 	case "date":
 		ok = strings.HasPrefix(script, "+") // without it is a time to set
 	}

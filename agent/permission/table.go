@@ -99,7 +99,7 @@ func parseRow(line string) (commandRow, error) {
 	return r, nil
 }
 
-var operandKinds = []string{"=", "<", ">", "@", "rev", "sed", "awk", "jq", "date", "prog", "cmd"}
+var operandKinds = []string{"=", "<", ">", "@", "rev", "sed", "awk", "jq", "date", "printf", "prog", "cmd"}
 
 // addOption reads one field of the options: see the head of commands.txt.
 func (r *commandRow) addOption(field string) error {
