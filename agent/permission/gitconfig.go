@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/coder-agent/coder/agent/gitindex"
 )
 
 // gitPrograms asks about reading with git in a repository whose own configuration names programs that git would run, or
@@ -97,7 +99,7 @@ func (g *gitTree) add(top, gitDir string, foreign bool) {
 		common = shared
 	}
 	g.files = append(g.files, gitFile{filepath.Join(common, "config"), foreign}, gitFile{filepath.Join(gitDir, "config.worktree"), foreign})
-	links, err := gitLinks(filepath.Join(gitDir, "index"))
+	links, err := gitindex.Links(gitDir)
 	if err != nil {
 		g.problem = err.Error()
 		return

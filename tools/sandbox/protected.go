@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/coder-agent/coder/agent/gitindex"
 )
 
 // protectedNames decide what runs later, or what an agent is told: files and folders anywhere in a workdir, in lower
@@ -17,7 +20,7 @@ import (
 var protectedNames = []string{
 	".gitmodules", ".gitattributes", ".coder", ".mcp.json", "agents.md", "claude.md", "gemini.md", ".cursorrules", ".claude", ".cursor", ".codex",
 	".gemini", ".vscode", ".idea", ".devcontainer", ".zed", ".envrc", ".env*", ".npmrc", ".yarnrc*", ".pypirc", ".husky", ".gitlab-ci.yml",
-	".pre-commit-config.yaml", ".github/workflows",
+	".pre-commit-config.yaml", ".devcontainer.json", ".github/workflows", ".github/actions", ".github/copilot-instructions.md",
 }
 
 // protectedHome are protected where the workdir is the home itself.
@@ -27,14 +30,17 @@ var protectedHome = []string{
 	".config/systemd", ".config/autostart", ".config/fish", ".local/bin", "bin",
 }
 
-// protectedGit are the parts of a git folder that run programs. The rest is git's own work.
-var protectedGit = []string{"hooks", "config", "config.worktree", "info/attributes"}
+// protectedGit are the parts of a git folder that run programs, or name the folder that has those parts. The rest is git's
+// own work.
+var protectedGit = []string{"hooks", "config", "config.worktree", "info/attributes", "commondir"}
 
-// How much of a workdir is searched for protected files, for each command: folders deep in large trees are passed over.
+// How much of a workdir is searched for protected files, for each command: the folders at the top first, those deep in
+// large trees are passed over.
 const (
 	maxDepth   = 3
-	maxFolders = 200
-	maxFiles   = 2000 // in protected folders
+	maxFolders = 1000
+	maxFiles   = 2000 // in one protected folder
+	maxLinks   = 256  // repositories that the index of another one names
 )
 
 // passedOver are folders of other people's code: what is in them is not of this project.
@@ -99,30 +105,121 @@ func findProtected(root, home string) (found []string) {
 			}
 		}
 	}
-	folders := 0
-	var search func(dir, rel string, depth int)
-	search = func(dir, rel string, depth int) {
-		if folders++; folders > maxFolders {
-			return
-		}
-		entries, err := os.ReadDir(dir)
+	type folder struct {
+		path, rel string
+		depth     int
+	}
+	queue := []folder{{path: root}}
+	for i := 0; i < len(queue) && i < maxFolders; i++ {
+		in := queue[i]
+		entries, err := os.ReadDir(in.path)
 		if err != nil {
-			return // nor can the command, unless it makes it readable: then it is the command's own
+			continue // nor can the command, unless it makes it readable: then it is the command's own
 		}
 		for _, e := range entries {
-			path, name := filepath.Join(dir, e.Name()), filepath.Join(rel, e.Name())
+			path, name := filepath.Join(in.path, e.Name()), filepath.Join(in.rel, e.Name())
 			switch {
 			case strings.EqualFold(e.Name(), ".git"):
-				found = append(found, gitParts(path, e.IsDir())...)
+				found = append(found, repository(path, e.IsDir(), root)...)
 			case isProtected(name) && !(e.IsDir() && strings.HasPrefix(strings.ToLower(e.Name()), ".env")): // a folder of that name is Python's
 				found = append(found, path)
-			case e.IsDir() && depth < maxDepth && !slices.Contains(passedOver, e.Name()):
-				search(path, name, depth+1)
+			case e.IsDir() && strings.EqualFold(e.Name(), ".github"): // at once: however many folders there are, these count
+				found = append(found, protectedIn(path, name)...)
+			case e.IsDir() && in.depth < maxDepth && !slices.Contains(passedOver, e.Name()):
+				queue = append(queue, folder{path, name, in.depth + 1})
 			}
 		}
 	}
-	search(root, "", 0)
+	for i, path := range found {
+		found[i] = firstLink(root, path)
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// firstLink is the first link on the way from root to path, or path: what lies behind a link is not the workdir's, and the
+// host would move the files of somebody else aside.
+func firstLink(root, path string) string {
+	rel, err := filepath.Rel(root, path)
+	if err != nil {
+		return path
+	}
+	at := root
+	for part := range strings.SplitSeq(rel, string(filepath.Separator)) {
+		at = filepath.Join(at, part)
+		if info, err := os.Lstat(at); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			return at
+		}
+	}
+	return path
+}
+
+// protectedIn lists what is protected in one folder.
+func protectedIn(dir, rel string) (found []string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil // as above
+	}
+	for _, e := range entries {
+		if isProtected(filepath.Join(rel, e.Name())) {
+			found = append(found, filepath.Join(dir, e.Name()))
+		}
+	}
 	return found
+}
+
+// repository lists the protected parts of the repository with the git folder at path, and of those that its index names,
+// however deep they are: git runs in them when it runs in the outer one.
+func repository(path string, dir bool, root string) (found []string) {
+	left := maxLinks
+	var add func(path string, dir bool)
+	add = func(path string, dir bool) {
+		found = append(found, gitParts(path, dir)...)
+		if !dir {
+			target := pointed(path)
+			if target == "" || !within(root, target) {
+				return
+			}
+			found = append(found, gitParts(target, true)...)
+		}
+		gitDir := path
+		if !dir {
+			gitDir = pointed(path)
+		}
+		links, _ := gitindex.Links(gitDir) // one that cannot be read is of no use to git either
+		for _, link := range links {
+			sub := filepath.Join(filepath.Dir(path), filepath.FromSlash(link), ".git")
+			info, err := os.Lstat(sub)
+			if left--; left < 0 {
+				return
+			}
+			if err == nil && within(root, sub) {
+				add(sub, info.IsDir())
+			}
+		}
+	}
+	add(path, dir)
+	return found
+}
+
+// pointed is the folder that a .git file names, "" if it is none.
+func pointed(file string) string {
+	info, err := os.Lstat(file)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > 64<<10 {
+		return ""
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return ""
+	}
+	target, ok := strings.CutPrefix(strings.TrimRight(string(data), "\r\n"), "gitdir: ")
+	if !ok {
+		return ""
+	}
+	if !filepath.IsAbs(target) {
+		target = filepath.Join(filepath.Dir(file), target)
+	}
+	return filepath.Clean(target)
 }
 
 // gitParts are the protected parts of a git folder, and of those of its submodules. A file stands for a folder elsewhere.
@@ -136,8 +233,15 @@ func gitParts(path string, dir bool) (found []string) {
 			found = append(found, p)
 		}
 	}
+	for _, part := range []string{"commondir", "config.worktree"} { // of the working trees beside this one
+		trees, _ := filepath.Glob(filepath.Join(literal.Replace(path), "worktrees", "*", part)) // the pattern is ours
+		found = append(found, trees...)
+	}
 	return append(found, modules(filepath.Join(path, "modules"), 0)...)
 }
+
+// literal writes a path so that a pattern means it as it is.
+var literal = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`)
 
 // modules are the parts of submodules, whose names may have slashes.
 func modules(dir string, depth int) (found []string) {
@@ -165,8 +269,9 @@ type Moved struct {
 
 // A stock is the protected files as they were before a command.
 type stock struct {
-	policy policy
-	files  map[string]item
+	policy  policy
+	files   map[string]item
+	crowded []string // folders with more files than are looked at
 }
 
 type item struct {
@@ -182,18 +287,20 @@ const maxItem = 1 << 20
 // takeStock looks at the protected files. Where mounts hold them, it is enough to know which there are.
 func takeStock(p policy) stock {
 	s := stock{policy: p}
-	s.files = s.look(p.watched)
+	s.files, s.crowded = s.look(p.watched)
 	return s
 }
 
-func (s stock) look(watched []string) map[string]item {
-	files := map[string]item{}
-	for _, path := range watched {
-		_ = filepath.WalkDir(path, func(path string, d fs.DirEntry, err error) error {
+func (s stock) look(watched []string) (files map[string]item, crowded []string) {
+	files = map[string]item{}
+	for _, top := range watched {
+		n := 0
+		_ = filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return nil
 			}
-			if len(files) >= maxFiles {
+			if n++; n > maxFiles {
+				crowded = append(crowded, top)
 				return fs.SkipAll
 			}
 			info, err := d.Info()
@@ -211,7 +318,7 @@ func (s stock) look(watched []string) map[string]item {
 			return nil
 		})
 	}
-	return files
+	return files, crowded
 }
 
 // held reports whether a mount or the system kept the file as it was: then a change is somebody else's.
@@ -222,7 +329,19 @@ func (s stock) held(path string, it item) bool {
 // settle compares, and moves what the command made or changed to the folder aside.
 func (s stock) settle(aside string) (moved []Moved, err error) {
 	now, _, _ := guard(s.policy.guarded, s.policy.home)
-	files := s.look(now)
+	files, crowded := s.look(now)
+	for _, top := range crowded { // one that the command filled, so that not all of it would be looked at, goes as a whole
+		if s.held(top, item{}) || slices.Contains(s.crowded, top) {
+			continue
+		}
+		to, moveErr := s.move(top, aside)
+		if moveErr != nil {
+			err = errors.Join(err, fmt.Errorf("sandbox: putting %s aside, which a command may not fill: %w", top, moveErr))
+			continue
+		}
+		moved = append(moved, Moved{Path: top, To: to})
+		maps.DeleteFunc(files, func(path string, _ item) bool { return within(top, path) })
+	}
 	for path, it := range files {
 		was, had := s.files[path]
 		if s.held(path, it) || had && was.same(it) || !had && harmless(path) {
@@ -266,6 +385,9 @@ func moveAcross(path, to string) error {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return err
+	}
+	if info.IsDir() {
+		return errors.Join(os.WriteFile(to, fmt.Appendf(nil, "a folder with more than %d files, not kept\n", maxFiles), 0o600), os.RemoveAll(path))
 	}
 	if !info.Mode().IsRegular() { // a link, a pipe: there is nothing in it to keep
 		return errors.Join(os.WriteFile(to, []byte(info.Mode().String()+"\n"), 0o600), os.Remove(path))
@@ -336,6 +458,9 @@ func harmless(path string) bool {
 		return strings.HasSuffix(name, ".sample")
 	case name == "config":
 		return plainConfig(path)
+	case name == "commondir": // of a working tree: the repository that it stands in
+		data, err := os.ReadFile(path)
+		return err == nil && strings.TrimSpace(string(data)) == "../.." && filepath.Base(filepath.Dir(filepath.Dir(path))) == "worktrees"
 	}
 	return !slices.Contains([]string{"config.worktree", "attributes"}, name)
 }
