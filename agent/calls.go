@@ -80,7 +80,8 @@ func (t *turn) runGroup(ctx context.Context, calls []chat.ToolCall) error {
 			durability = store.Safe
 		}
 		starts = append(starts, chat.ToolStarted{ToolCallID: c.ID, Summary: j.summary})
-		run = append(run, granted{c, j.verdict.Reach, at})
+		withheld := func(path string) bool { return bounds.policy.Withheld(c.Name, path) }
+		run = append(run, granted{c, j.verdict.Reach, at, withheld})
 	}
 	if err := t.begin(durability, bounds, run, starts); err != nil {
 		return err
@@ -108,17 +109,18 @@ func (t *turn) asked(calls []chat.ToolCall) map[string]chat.Judged {
 	return questions
 }
 
-// granted is a call with what it may reach, and the files that its paths meant when it was judged.
+// granted is a call with what it may reach, the files that its paths meant when it was judged, and what rules keep from it.
 type granted struct {
 	chat.ToolCall
-	reach permission.Reach
-	spots spots
+	reach    permission.Reach
+	spots    spots
+	withheld func(path string) bool
 }
 
 // runCall runs one call and records its result, also when the turn was cancelled meanwhile.
 func (t *turn) runCall(ctx context.Context, c granted) error {
 	ctx = context.WithValue(context.WithValue(ctx, callKey{}, c.ID), reachKey{}, c.reach)
-	ctx = context.WithValue(ctx, spotsKey{}, c.spots)
+	ctx = context.WithValue(context.WithValue(ctx, spotsKey{}, c.spots), heldKey{}, c.withheld)
 	began := time.Now()
 	result, err := t.call(ctx, c.ToolCall)
 	t.noteEnded(c, began, result, err)

@@ -11,6 +11,7 @@ type (
 	callKey   struct{}
 	reachKey  struct{}
 	spotsKey  struct{}
+	heldKey   struct{}
 	callerKey struct{}
 )
 
@@ -31,6 +32,13 @@ func CallID(ctx context.Context) string {
 func Granted(ctx context.Context) permission.Reach {
 	reach, _ := ctx.Value(reachKey{}).(permission.Reach)
 	return reach
+}
+
+// Withheld reports whether a rule keeps a file, by its absolute path, from the running call, which names only a folder
+// above it. Outside a tool nothing is.
+func Withheld(ctx context.Context, path string) bool {
+	withheld, ok := ctx.Value(heldKey{}).(func(path string) bool)
+	return ok && withheld(path)
 }
 
 // A Caller is the connection on whose behalf a method is called.

@@ -127,6 +127,6 @@ func TestF8SearchesShowNoSecrets(t *testing.T) {
 			}
 		}
 	}
-	contains(t, must(t, s, grep, `{"pattern":"NEEDLE"}`), "3 files that may hold secrets not searched; name one as path to be asked for it")
+	contains(t, must(t, s, grep, `{"pattern":"NEEDLE"}`), "3 files that may hold secrets, or that a rule is about, not searched; name one as path to be asked for it")
 	contains(t, must(t, s, grep, `{"pattern":"NEEDLE","path":".env"}`), "NEEDLE=1")
 }

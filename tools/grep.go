@@ -174,8 +174,8 @@ func (g *search) files(ctx context.Context, s session) (listing, error) {
 	}
 	l.files = g.wanted(l.files, dotted(g.args.Glob))
 	var left int
-	if l.files, left = withoutSecrets(g.root, l.files); left > 0 {
-		g.note("%s that may hold secrets not searched; name one as path to be asked for it", many(left, "file"))
+	if l.files, left = withoutSecrets(ctx, g.root, l.files); left > 0 {
+		g.note("%s that may hold secrets, or that a rule is about, not searched; name one as path to be asked for it", many(left, "file"))
 	}
 	return l, nil
 }
@@ -220,7 +220,7 @@ func (g *search) none(ctx context.Context, f found, l listing) {
 		searched[file] = true
 	}
 	rest = slices.DeleteFunc(g.wanted(rest, true), func(file string) bool { return searched[file] })
-	rest, _ = withoutSecrets(g.root, rest)
+	rest, _ = withoutSecrets(ctx, g.root, rest)
 	slices.Sort(rest)
 	again := *g
 	again.limit, again.args.Mode = 3, "files"

@@ -1,16 +1,21 @@
 package tools
 
-import "github.com/coder-agent/coder/agent/permission"
+import (
+	"context"
+	"path/filepath"
 
-// withoutSecrets leaves out the files that are likely to hold a secret, as no search asks before it shows what is in them,
-// and counts them. dir is the folder that was named; when it is itself such a place, the call was judged by that.
-func withoutSecrets(dir string, files []string) (kept []string, left int) {
-	if permission.Secret(dir) {
-		return files, 0
-	}
+	"github.com/coder-agent/coder/agent"
+	"github.com/coder-agent/coder/agent/permission"
+)
+
+// withoutSecrets leaves out the files that are likely to hold a secret, and those that a rule withholds, as no search asks
+// before it shows what is in them, and counts them. dir is the folder that was named; when it is itself such a place, the
+// call was judged by that.
+func withoutSecrets(ctx context.Context, dir string, files []string) (kept []string, left int) {
+	secret, held := permission.Secret(dir), agent.Withheld(ctx, dir)
 	kept = files[:0]
 	for _, f := range files {
-		if permission.Secret(f) {
+		if !secret && permission.Secret(f) || !held && agent.Withheld(ctx, filepath.Join(dir, filepath.FromSlash(f))) {
 			left++
 			continue
 		}

@@ -365,17 +365,6 @@ func (s *simple) says(letters string, long ...string) bool {
 
 // deep asks about a search of a tree that has secret files in it.
 func (r *reading) deep(s *simple, name string, args []arg) {
-	if !r.digs(s, name, args) {
-		return
-	}
-	if name == "diff" {
-		s.add(finding{class: unknown, why: "compares folders, with what links in them lead to"})
-	}
-	open := name != "rg" || !s.says("", "--files") && s.says("u")
-	var globs []string
-	if name == "rg" {
-		globs = s.globs()
-	}
 	tops, any := []string(nil), false
 	for _, dir := range s.in.list {
 		for _, a := range args {
@@ -387,6 +376,21 @@ func (r *reading) deep(s *simple, name string, args []arg) {
 		if !any {
 			tops = append(tops, dir)
 		}
+	}
+	digs := r.digs(s, name, args)
+	if digs || name == "git grep" {
+		r.searched = append(r.searched, tops...)
+	}
+	if !digs {
+		return
+	}
+	if name == "diff" {
+		s.add(finding{class: unknown, why: "compares folders, with what links in them lead to"})
+	}
+	open := name != "rg" || !s.says("", "--files") && s.says("u")
+	var globs []string
+	if name == "rg" {
+		globs = s.globs()
 	}
 	for _, top := range tops {
 		for _, dir := range r.place.Private {

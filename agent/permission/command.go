@@ -305,6 +305,9 @@ func (j *judgement) like(r Rule) (best likeness) {
 				return yes
 			}
 		}
+		if r.Tool == "read" && slices.ContainsFunc(j.reading.searched, func(dir string) bool { return r.below(j.Place, dir) }) {
+			return maybe
+		}
 		return no
 	}
 	if r.Tool != "bash" && r.Tool != "network" {

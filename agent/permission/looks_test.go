@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/coder-agent/coder/agent/permission"
@@ -12,6 +13,9 @@ import (
 // repository makes a workdir with a repository in it, and returns how the policy decides about commands there.
 func repository(t *testing.T, files map[string]string) (dir string, decide func(command string) permission.Verdict) {
 	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("commands are judged as bash reads them")
+	}
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -148,5 +152,32 @@ func TestAnIndexThatCannotBeRead(t *testing.T) {
 	_, decide := repository(t, map[string]string{".git/index": "DIRC\x00\x00\x00\x02\x00\x00\x00\x09garbage, garbage, garbage, garbage"})
 	if v := decide("git status"); v.Decision == permission.Allow {
 		t.Error("git status runs on its own")
+	}
+}
+
+// A rule about what is in a folder is met by a command that opens whatever is in a folder above it.
+func TestSearchesMeetTheRulesBelow(t *testing.T) {
+	dir, _ := repository(t, map[string]string{"closed/a": "x\n", "src/a.txt": "x\n"})
+	for text, commands := range map[string][]string{
+		"deny read(closed/**)":            {"grep -r x .", "rg x", "git grep x", "cd src && rg x .."},
+		"deny read(" + dir + "/closed/a)": {"rg x", "rg x closed"},
+		"ask read(a)":                     {"grep -rn x closed", "cat closed/a"},
+	} {
+		rule, err := permission.ParseRule(text, "a test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := permission.Policy{Mode: permission.ModeAuto, Rules: []permission.Rule{rule}, Place: permission.Place{Workdir: dir}}
+		judge := func(command string) permission.Verdict {
+			return p.Judge(permission.Call{Tool: "bash", Effect: permission.Runs, Command: command})
+		}
+		for _, command := range commands {
+			if v := judge(command); v.Decision == permission.Allow {
+				t.Errorf("with %s, %s runs on its own", text, command)
+			}
+		}
+		if v := judge("rg x src"); text != "ask read(a)" && v.Decision != permission.Allow {
+			t.Errorf("with %s, rg x src is %s: %s", text, v.Decision, v.Reason)
+		}
 	}
 }

@@ -37,6 +37,33 @@ func (set ruleSet) match(d Decision, p Place, spots []spot) (Rule, bool) {
 	return Rule{}, false
 }
 
+// Withheld reports whether a rule keeps a file from a tool that reads, for good or until somebody is asked: a search of a
+// folder above it leaves it out. The path is absolute and free of
+// links.
+func (p Policy) Withheld(tool, path string) bool {
+	rules := p.rulesFor(Call{Tool: tool, Effect: Reads, Reads: []string{path}})
+	at := []spot{{given: path, clean: path, real: path}}
+	_, denied := rules.match(Deny, p.Place, at)
+	_, asked := rules.match(Ask, p.Place, at)
+	return denied || asked
+}
+
+// below reports whether a rule may be about something in a folder.
+func (r Rule) below(p Place, dir string) bool {
+	if !strings.Contains(r.Pattern, "/") {
+		return true // a name, anywhere
+	}
+	base, _ := doublestar.SplitPattern(filepath.ToSlash(r.Pattern))
+	switch {
+	case strings.HasPrefix(base, "~"):
+		base = p.Home + base[1:]
+	case !path.IsAbs(base) && !filepath.IsAbs(base):
+		base = filepath.Join(p.Workdir, base)
+	}
+	base, dir = strings.ToLower(filepath.Clean(base)), strings.ToLower(dir)
+	return inside(dir, base) || inside(base, dir)
+}
+
 // covers reports whether allow rules are about every one of the spots.
 func (set ruleSet) covers(p Place, spots []spot) bool {
 	allowed := slices.DeleteFunc(slices.Clone(set), func(r Rule) bool { return r.Decision != Allow })

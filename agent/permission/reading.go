@@ -62,6 +62,7 @@ type reading struct {
 	simple   []*simple
 	found    []finding // about the command as a whole, and what no simple command of it does
 	at       []touch   // the paths of redirections
+	searched []string  // the folders in which files are opened whose names do not stand in the command
 	depth    int       // of commands in the words of others
 	guessing bool      // what is read may be no command at all
 }
