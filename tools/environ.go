@@ -2,6 +2,7 @@ package tools
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -25,6 +26,9 @@ func commandEnv(environ []string) []string {
 			slices.ContainsFunc(fixedEnv, func(f string) bool { return strings.HasPrefix(f, name+"=") }) {
 			continue
 		}
+		if name == "PATH" {
+			kv = "PATH=" + absolute(strings.TrimPrefix(kv, "PATH="))
+		}
 		env = append(env, kv)
 	}
 	env = append(env, fixedEnv...)
@@ -33,4 +37,11 @@ func commandEnv(environ []string) []string {
 		env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", i, kv[0]), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", i, kv[1]))
 	}
 	return env
+}
+
+// absolute takes the folders out of a PATH that are relative: they would let a repository bring its own ls, which is judged
+// as the machine's.
+func absolute(path string) string {
+	dirs := slices.DeleteFunc(filepath.SplitList(path), func(dir string) bool { return !filepath.IsAbs(dir) })
+	return strings.Join(dirs, string(filepath.ListSeparator))
 }

@@ -1,0 +1,17 @@
+package tools
+
+import (
+	"runtime"
+	"slices"
+	"testing"
+)
+
+func TestACommandFindsNoProgramOfTheRepository(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the paths are those of Unix")
+	}
+	env := commandEnv([]string{"PATH=:.:bin:/usr/bin:../x:/bin:", "HOME=/h"})
+	if !slices.Contains(env, "PATH=/usr/bin:/bin") {
+		t.Errorf("the environment is %q", env)
+	}
+}
