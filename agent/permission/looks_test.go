@@ -67,6 +67,7 @@ func TestLooksThatDoMore(t *testing.T) {
 		`rg -L KEY`, `rg -uu KEY`, `rg -g .env KEY`, `rg '-g.e*' KEY`, `rg --iglob=.ENV KEY .`, `rg -g '*' KEY`,
 		`diff . src`, `diff -N . src`, `strings @list`, `strings -n 1 -- @list`,
 		`git show :0:.env`, `git show 'HEAD^{/a:b}:.env'`, `git grep --untracked --no-exclude-standard KEY`, `git whatchanged`,
+		`go version`, `rustc --version`, `cargo --version`, `node --version`, `python3 -V`,
 	} {
 		if v := decide(command); v.Decision == permission.Allow {
 			t.Errorf("mode plan lets %s run on its own", command)
