@@ -227,7 +227,11 @@ var secrets = []string{
 	".ssh", ".gnupg", ".aws", ".azure", ".config/gcloud", ".kube", ".docker/config.json", ".config/containers/auth.json", ".netrc", "_netrc", ".pgpass", ".my.cnf",
 	".config/gh", ".config/hub", ".config/glab-cli", ".config/coder", ".config/op", ".config/rclone", ".config/doctl", ".git-credentials", ".config/git/credentials",
 	".cargo/credentials", ".cargo/credentials.toml", ".gem/credentials", ".pypirc", ".terraform.d/credentials.tfrc.json", ".vault-token", ".password-store",
-	".local/share/keyrings", ".local/share/kwalletd", ".pki", ".mozilla", ".config/google-chrome", ".config/chromium",
+	".local/share/keyrings", ".local/share/kwalletd", ".pki", ".mozilla", ".thunderbird", ".config/google-chrome", ".config/chromium",
+	".config/BraveSoftware", ".config/microsoft-edge", ".config/vivaldi", ".config/opera", "snap/firefox", "snap/chromium", ".var/app",
+	".config/github-copilot", ".codex/auth.json", ".claude/.credentials.json", ".gemini/oauth_creds.json", ".local/share/opencode/auth.json",
+	".cache/huggingface/token", ".pulumi/credentials.json", ".oci", ".s3cfg", ".boto", ".fly", ".config/hcloud", ".config/sops", ".bitcoin", ".ethereum", ".electrum",
+	".bash_history", ".zsh_history", ".python_history", ".psql_history", ".mysql_history", ".node_repl_history", ".local/share/fish/fish_history",
 	"Library/Keychains", "Library/Cookies", "Library/Application Support/Google/Chrome", "Library/Application Support/Firefox",
 }
 
