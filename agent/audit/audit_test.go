@@ -109,6 +109,17 @@ func TestNoFieldKeepsASecret(t *testing.T) {
 	}
 }
 
+// What comes before a secret may shrink, so that its beginning is kept although it stood far behind the bound.
+func TestNoCutComesBeforeTheSecretsAreOut(t *testing.T) {
+	dir := t.TempDir()
+	secret := "sk-or-" + strings.Repeat("canary", 600)
+	l := open(t, dir, audit.Options{Redact: func(s string) string { return strings.ReplaceAll(s, secret, "***") }})
+	record(t, l, audit.Entry{What: audit.Judged, Input: strings.Repeat(secret, 40)})
+	if got := lines(t, dir)[1].Input; got != strings.Repeat("***", 40) {
+		t.Errorf("kept %.200q", got)
+	}
+}
+
 func TestTheFolderIsForTheUserAlone(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(audit.Dir(dir), 0o755); err != nil { //nolint:gosec // too open, to be mended

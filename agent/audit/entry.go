@@ -107,19 +107,16 @@ func hashOf(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Bounds of a text, in bytes: what is kept of it, and what is looked at for secrets, so that one that the cut goes through
-// is found all the same.
-const (
-	mostText  = 2 << 10
-	mostInput = 64 << 10
-)
+// mostText bounds what is kept of a text, in bytes.
+const mostText = 2 << 10
 
-// scrub makes every text of the entry fit for the log. It goes by the type, so that no field can be forgotten.
+// scrub makes every text of the entry fit for the log. It goes by the type, so that no field can be forgotten. Secrets are
+// looked for in the whole text: one that a cut went through would be none any more, and what comes before it may shrink.
 func (e *Entry) scrub(redact func(string) string) {
 	v := reflect.ValueOf(e).Elem()
 	for i := range v.NumField() {
 		if f := v.Field(i); f.Kind() == reflect.String && f.Len() > 0 {
-			f.SetString(bounded(redact(cut(f.String(), mostInput))))
+			f.SetString(bounded(redact(f.String())))
 		}
 	}
 }
