@@ -114,7 +114,11 @@ func (s *state) noteDecided(event chat.Event) {
 	case d.Approved:
 		e.Decision = audit.Approved
 	}
-	s.agent.host.note(e)
+	lines := []audit.Entry{e}
+	if d.Rule != "" {
+		lines = append(lines, audit.Entry{What: audit.RuleAdded, Session: e.Session, Call: e.Call, Client: e.Client, Tool: e.Tool, By: e.By, Why: d.Rule})
+	}
+	s.agent.host.note(lines...)
 }
 
 // noteVoid writes down that the calls that wait were cancelled.

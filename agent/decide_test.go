@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -112,7 +113,8 @@ func (k *asking) rules(a *agent.CoderAgent) []agent.SessionRule {
 // restart, not in a fork or a child, and a clear drops it.
 func TestAlwaysStoresTheRuleThatWasShown(t *testing.T) {
 	const shown = "allow write(y)"
-	k := newAsking(t, "c1")
+	k, log := newAsking(t, "c1"), t.TempDir()
+	k.opts.Audit = openLog(t, log)
 	k.open()
 	k.park()
 	always := agent.Decision{Approved: true, Always: true, By: "me"}
@@ -153,6 +155,9 @@ func TestAlwaysStoresTheRuleThatWasShown(t *testing.T) {
 	child, err := k.host.Child(t.Context(), k.agent, agent.KindTask, "c")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if lines := logged(t, log); !slices.Contains(lines, "rule c1 write by person, me") {
+		t.Errorf("the audit log does not tell of the rule: %q", lines)
 	}
 	if f, c := k.rules(agenttest.Agent(t, k.host, fork.Name)), k.rules(child); len(f) != 0 || len(c) != 0 {
 		t.Errorf("the fork has the rules %+v, the child %+v", f, c)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,7 +19,7 @@ import (
 // readConfigFile reads the user's config file, JSON with comments, into the text of each setting and the rules, and says what
 // in it is wrong. No file is an empty one.
 func readConfigFile(path string) (values map[string]origin, rules []permission.Rule, wrong []error) {
-	data, err := os.ReadFile(path)
+	data, err := readPlain(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
 	}
@@ -50,6 +51,23 @@ func readConfigFile(path string) (values map[string]origin, rules []permission.R
 		values[name] = origin{text, at}
 	}
 	return values, rules, wrong
+}
+
+// readPlain reads a regular file. It waits for no pipe in its place, which would hold up every command.
+func readPlain(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|openNonblock, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &hintedError{fmt.Errorf("%s is no plain file", path), "remove it"}
+	}
+	return io.ReadAll(f)
 }
 
 // rulesSetting is the one member of the file that no flag or variable has.

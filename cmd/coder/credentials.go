@@ -43,7 +43,7 @@ func (c credentials) with(baseURL string, more ...credential) credentials {
 // readCredentials reads the file, if its owner alone can. No file is an empty one.
 func readCredentials() (credentials, error) {
 	path := credentialsFile()
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|openNonblock, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return credentials{}, nil
 	}

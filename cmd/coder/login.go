@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/coder-agent/coder/agent/audit"
 	"github.com/coder-agent/coder/agent/openrouter"
 	"github.com/coder-agent/coder/agent/plain"
 )
@@ -79,6 +80,7 @@ func (l *loginCommand) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	l.app.audit(l.config.DataDir, audit.Entry{What: audit.Login, By: "person", Why: fmt.Sprintf("the key for %s is kept in %s", provider(l.config.BaseURL), where)})
 	fmt.Fprintf(l.app.stdout, "%s\nkept in: %s\n", plain.Text(about), where)
 	if l.config.Key != "" {
 		fmt.Fprintf(l.app.stderr, "note: %s is set, and wins over the key that is kept now\n", keyVar)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/coder-agent/coder/agent/audit"
 	"github.com/coder-agent/coder/agent/openrouter"
 )
 
@@ -29,6 +30,7 @@ revoked at the provider, and a host that runs still has it.`,
 			if !found {
 				_, err = fmt.Fprintf(a.stdout, "no key is kept for %s\n", c.BaseURL)
 			} else {
+				a.audit(c.DataDir, audit.Entry{What: audit.Logout, By: "person", Why: fmt.Sprintf("the key for %s is forgotten", provider(c.BaseURL))})
 				_, err = fmt.Fprintf(a.stdout, "forgotten: the key for %s\nit still works: revoke it at %s\n", c.BaseURL, keyPage(c.BaseURL, key))
 			}
 			if c.Key != "" {
