@@ -44,9 +44,13 @@ func TestBash(t *testing.T) {
 func TestBashRunsInTheSessionsFolderAndEnvironment(t *testing.T) {
 	s := newSession(t)
 	s.put(t, "sub/f", "")
-	s.environ = append(s.environ, "OWN=1", "BASH_ENV=/evil", "GIT_DIR=/evil", "PAGER=less", "BASH_FUNC_x%%=() { evil; }")
+	s.environ = append(s.environ, "OWN=1", "BASH_ENV=/evil", "GIT_DIR=/evil", "PAGER=less", "BASH_FUNC_x%%=() { evil; }",
+		"LD_PRELOAD=/evil", "DYLD_INSERT_LIBRARIES=/evil", "NODE_OPTIONS=-revil", "PYTHONSTARTUP=/evil", "SSH_AUTH_SOCK=/evil", "my_token=evil", "A_KEY=evil", "B_SECRET=evil")
 	if got, want := must(t, s, bash, `{"command":"pwd; ls; echo $OWN$BASH_ENV$GIT_DIR$PAGER; type x","workdir":"sub"}`), s.dir+"/sub\nf\n1cat\n"; !strings.HasPrefix(got, want) {
 		t.Errorf("bash = %q, want %q", got, want)
+	}
+	if got := must(t, s, bash, `{"command":"env"}`); strings.Contains(got, "evil") || !strings.Contains(got, "OWN=1") {
+		t.Errorf("a client passes on %q", got)
 	}
 	contains(t, refused(t, s, bash, `{"command":"true","workdir":"none"}`), "there is no folder none; leave workdir out")
 	contains(t, refused(t, s, bash, `{"command":"true","workdir":"sub/f"}`), "sub/f is not a folder")

@@ -13,8 +13,24 @@ var fixedEnv = []string{
 	"GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "GIT_EDITOR=true",
 }
 
-// dropped are variables that would run code in a shell that reads no start-up files, or change what its words mean.
-var dropped = []string{"BASH_ENV", "ENV", "PROMPT_COMMAND", "IFS", "SHELLOPTS", "BASHOPTS", "CDPATH", "GLOBIGNORE"}
+// dropped are variables that would run code in a shell that reads no start-up files or in the programs that it starts, change
+// what its words mean, or carry secrets: by their names, or by how those begin or end. coder run sends none; other clients may.
+var (
+	dropped = []string{
+		"BASH_ENV", "ENV", "PROMPT_COMMAND", "IFS", "SHELLOPTS", "BASHOPTS", "CDPATH", "GLOBIGNORE",
+		"NODE_OPTIONS", "PYTHONSTARTUP", "SSH_AUTH_SOCK",
+	}
+	droppedBegin = []string{"GIT_", "BASH_FUNC_", "LD_", "DYLD_"}
+	droppedEnd   = []string{"_TOKEN", "_KEY", "_SECRET"}
+)
+
+// drops reports whether no command gets the variable. Case does not count, as on Windows.
+func drops(name string) bool {
+	name = strings.ToUpper(name)
+	return slices.Contains(dropped, name) ||
+		slices.ContainsFunc(droppedBegin, func(s string) bool { return strings.HasPrefix(name, s) }) ||
+		slices.ContainsFunc(droppedEnd, func(s string) bool { return strings.HasSuffix(name, s) })
+}
 
 // commandEnv makes the environment of a command from the session's. CI stays as the user has it: set, it changes what
 // programs do; unset, so does setting it.
@@ -22,8 +38,7 @@ func commandEnv(environ []string) []string {
 	env := make([]string, 0, len(environ)+len(fixedEnv)+2*len(gitConfig)+1)
 	for _, kv := range environ {
 		name, _, _ := strings.Cut(kv, "=")
-		if strings.HasPrefix(name, "GIT_") || strings.HasPrefix(name, "BASH_FUNC_") || slices.Contains(dropped, name) ||
-			slices.ContainsFunc(fixedEnv, func(f string) bool { return strings.HasPrefix(f, name+"=") }) {
+		if drops(name) || slices.ContainsFunc(fixedEnv, func(f string) bool { return strings.HasPrefix(f, name+"=") }) {
 			continue
 		}
 		if name == "PATH" {
