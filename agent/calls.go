@@ -74,6 +74,8 @@ func (t *turn) runGroup(ctx context.Context, calls []chat.ToolCall) error {
 		}
 		if why := outdated(asked[c.ID], j); why != "" && j.verdict.Decision == permission.Ask {
 			starts = append(starts, chat.ToolFailed{ToolCallID: c.ID, ErrorText: why})
+			j.verdict.Decision, j.verdict.Reason = permission.Deny, why
+			t.noteJudged(c, bounds, j)
 			continue
 		}
 		if !t.reads(c) {

@@ -577,7 +577,8 @@ func TestAYesCoversWhatWasShown(t *testing.T) {
 		k := newAsking(t)
 		k.model = agenttest.NewModel(agenttest.Call(agenttest.Use{ID: "c1", Tool: "touch", Args: touching{"link/x"}}), agenttest.Say("done"))
 		k.opts = agenttest.Options(t, k.model, placed(&k.acted))
-		k.opts.Mode = permission.ModeAsk
+		log := t.TempDir()
+		k.opts.Mode, k.opts.Audit = permission.ModeAsk, openLog(t, log)
 		workdir, err := filepath.EvalSymlinks(k.opts.Workdir)
 		if err != nil {
 			t.Fatal(err)
@@ -618,6 +619,9 @@ func TestAYesCoversWhatWasShown(t *testing.T) {
 			t.Errorf("the call is %+v", c)
 		}
 		k.close()
+		if lines := logged(t, log); slices.Contains(lines, "judged c1 touch deny by mode ask") != swapped {
+			t.Errorf("link swapped %t: the audit log has %q", swapped, lines)
+		}
 	}
 }
 
