@@ -19,17 +19,18 @@ type state struct {
 	known   bool     // the session has its row on disk
 	cleared []string // ids of user messages that clears have removed
 	script  *chat.Transcript
-	queue   []store.Turn // prompts whose turn has not begun
-	turn    *turn        // the turn that runs
-	failed  *Turn        // the last turn, if it ended in an error
-	stalled *stalled     // the last turn, if its end is not on disk
-	seen    map[string]string
-	environ []string        // of the client that spoke last; nil: the host's
-	rules   []store.Rule    // that hold for this session
-	tools   []chat.ToolSpec // that clients run, as the last request declared them
-	system  *store.System   // as it is on disk; nil before the first request
-	git     Project         // what git's files say of the workdir
-	folder  trust.Folder    // what the workdir brings, and how far it is trusted
+	queue   []store.Turn      // prompts whose turn has not begun
+	turn    *turn             // the turn that runs
+	failed  *Turn             // the last turn, if it ended in an error
+	stalled *stalled          // the last turn, if its end is not on disk
+	seen    map[string]string // hashes of the files that the model can see, by path
+	told    map[string]bool   // folders of whose own instructions the model was told
+	environ []string          // of the client that spoke last; nil: the host's
+	rules   []store.Rule      // that hold for this session
+	tools   []chat.ToolSpec   // that clients run, as the last request declared them
+	system  *store.System     // as it is on disk; nil before the first request
+	git     Project           // what git's files say of the workdir
+	folder  trust.Folder      // what the workdir brings, and how far it is trusted
 	todo    []chat.Todo
 	context int           // tokens of the last request and its answer
 	window  int           // tokens that the model takes, once somebody has asked; 0 when not known
@@ -46,7 +47,7 @@ type state struct {
 
 // load reads the session and goes on with the turn that is open on disk.
 func (a *CoderAgent) load(ctx context.Context) (*state, error) {
-	s := &state{agent: a, subs: make(map[*Subscription]struct{}), seen: make(map[string]string), soon: time.NewTimer(soon), again: time.NewTimer(againAfter)}
+	s := &state{agent: a, subs: make(map[*Subscription]struct{}), seen: make(map[string]string), told: make(map[string]bool), soon: time.NewTimer(soon), again: time.NewTimer(againAfter)}
 	s.again.Stop()
 	db := a.host.store
 	var err error
@@ -157,12 +158,15 @@ func (s *state) loadTurns(ctx context.Context, turns []store.Turn) error {
 	return nil
 }
 
-// learn notes which files the model has seen.
+// learn notes which files the model has seen, and of which instructions it was told.
 func (s *state) learn(parts ...chat.Part) {
 	for _, p := range parts {
 		if c, ok := p.(chat.ToolCall); ok && c.Output != nil {
 			for _, f := range c.Output.Files {
 				s.seen[f.Path] = f.Hash
+			}
+			for _, folder := range c.Output.Told {
+				s.told[folder] = true
 			}
 		}
 	}
@@ -172,6 +176,7 @@ func (s *state) learn(parts ...chat.Part) {
 // compacted away, or has gone with its message, the edit guard must not count on.
 func (s *state) relearn() {
 	clear(s.seen)
+	clear(s.told)
 	said := s.script.Said()
 	for _, m := range said {
 		if m.Role == chat.Assistant {

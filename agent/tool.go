@@ -36,6 +36,7 @@ type Result struct {
 	Text    string
 	Details any
 	Files   []chat.FileSeen // whole files that the model has now seen or written
+	Told    []string        // folders whose own instructions Text names; see CoderAgent.Untold
 	Todo    []chat.Todo     // the todo list as it now is; nil leaves it
 	Exit    *int            // of a command, for the audit log; nil: it ran none, or none that ended
 }

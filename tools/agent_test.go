@@ -82,3 +82,61 @@ func TestAnAgentFindsReadsEditsAndTests(t *testing.T) {
 		t.Errorf("the file holds %q, %v", got, err)
 	}
 }
+
+// TestAReadThatIsRepeated through a real agent: what stands in the transcript decides, and requests extend each other.
+func TestAReadThatIsRepeated(t *testing.T) {
+	read := func(id string) agenttest.Reply {
+		return agenttest.Call(agenttest.Use{ID: id, Tool: "read", Args: object{"path": "f"}})
+	}
+	edit := func(id, old, new string) agenttest.Reply {
+		return agenttest.Call(agenttest.Use{ID: id, Tool: "edit", Args: object{"path": "f", "old": old, "new": new}})
+	}
+	model := agenttest.NewModel(read("c1"), read("c2"), edit("c3", "line 7\n", "line seven\n"), read("c4"), read("c5"), agenttest.Say("done"), read("c6"), agenttest.Say("done"))
+	opts := agenttest.Options(t, model, tools.All(tools.Options{})...)
+	var lines strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&lines, "line %d\n", i+1)
+	}
+	if err := os.WriteFile(filepath.Join(opts.Workdir, "f"), []byte(lines.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	a := agenttest.Agent(t, agenttest.Open(t, t.TempDir(), opts), "fix")
+	sub, err := a.Subscribe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Close()
+	results := func(turn string) map[string]string {
+		t.Helper()
+		agenttest.Ask(t, a, turn, "look at f")
+		agenttest.Finish(t, sub, turn)
+		messages, err := a.Messages(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := map[string]string{}
+		for _, m := range messages {
+			for _, p := range m.Parts {
+				if c, ok := p.(chat.ToolCall); ok {
+					found[c.ID] = c.Result()
+				}
+			}
+		}
+		return found
+	}
+	got := results("one")
+	for id, want := range map[string]string{
+		"c1": "7:line 7\n", "c2": "(unchanged since step 1: your read of f there still shows lines 1-100",
+		"c3": "edited f", "c4": "7:line seven\n", "c5": "(unchanged since step 4: your read",
+	} {
+		if !strings.Contains(got[id], want) {
+			t.Errorf("call %s gave %.200q, want %q in it", id, got[id], want)
+		}
+	}
+	if err := a.Clear(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := results("two"); !strings.Contains(got["c6"], "7:line seven\n") {
+		t.Errorf("after a clear the read gave %.200q", got["c6"])
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,15 +15,23 @@ import (
 
 // missing says that there is no such file, and names up to three that may be meant.
 func missing(ctx context.Context, s session, p *place) error {
-	like := likeNamed(ctx, s, p.abs)
-	if len(like) == 0 {
-		return fmt.Errorf("there is no file %s; find it with glob", p.shown)
+	if like := likeNamed(ctx, s, p.abs, false); len(like) > 0 {
+		return fmt.Errorf("there is no file %s; is it one of these? %s", p.shown, strings.Join(like, ", "))
 	}
-	return fmt.Errorf("there is no file %s; is it one of these? %s", p.shown, strings.Join(like, ", "))
+	return fmt.Errorf("there is no file %s; find it with glob", p.shown)
 }
 
-// likeNamed finds files of the workdir whose name is that of abs or nearly so, the nearest first.
-func likeNamed(ctx context.Context, s session, abs string) []string {
+// absent is missing for what may be a folder as well.
+func absent(ctx context.Context, s session, p *place) error {
+	if like := likeNamed(ctx, s, p.abs, true); len(like) > 0 {
+		return fmt.Errorf("there is no file or folder %s; is it one of these? %s", p.shown, strings.Join(like, ", "))
+	}
+	return fmt.Errorf("there is no file or folder %s; find it with glob", p.shown)
+}
+
+// likeNamed finds files of the workdir, and folders if they are wanted, whose name is that of abs or nearly so, the nearest
+// first. A folder ends in a slash.
+func likeNamed(ctx context.Context, s session, abs string, folders bool) []string {
 	workdir, err := s.Workdir(ctx)
 	if err != nil {
 		return nil // without candidates the error says less
@@ -30,19 +40,24 @@ func likeNamed(ctx context.Context, s session, abs string) []string {
 	if err != nil {
 		return nil
 	}
+	names := l.files
+	if folders {
+		names = append(slices.Clone(names), foldersOf(l.files)...)
+	}
 	type candidate struct {
 		path string
 		far  int
 	}
 	var found []candidate
 	want, dir := strings.ToLower(filepath.Base(abs)), show(workdir, filepath.Dir(abs))
-	for _, f := range l.files {
-		far, ok := distance(want, strings.ToLower(base(f)))
+	for _, f := range names {
+		name := strings.TrimSuffix(f, "/")
+		far, ok := distance(want, strings.ToLower(base(name)))
 		if !ok {
 			continue
 		}
 		far *= 10
-		if filepath.ToSlash(filepath.Dir(f)) != dir {
+		if path.Dir(name) != dir {
 			far += 5 // one in the same folder is likelier
 		}
 		found = append(found, candidate{f, far})
@@ -51,10 +66,24 @@ func likeNamed(ctx context.Context, s session, abs string) []string {
 		return cmp.Or(cmp.Compare(a.far, b.far), cmp.Compare(len(a.path), len(b.path)))
 	})
 	paths := make([]string, 0, 3)
-	for _, c := range found[:min(len(found), 3)] {
-		paths = append(paths, c.path)
+	for _, c := range found[:min(len(found), 30)] {
+		if _, err := os.Lstat(filepath.Join(workdir, filepath.FromSlash(c.path))); err == nil && len(paths) < 3 { // git also names what is deleted
+			paths = append(paths, c.path)
+		}
 	}
 	return paths
+}
+
+// foldersOf returns the folders in which sorted files lie, each once, with a slash at the end.
+func foldersOf(files []string) (folders []string) {
+	known := map[string]bool{".": true}
+	for _, f := range files {
+		for dir := path.Dir(f); !known[dir]; dir = path.Dir(dir) {
+			known[dir] = true
+			folders = append(folders, dir+"/")
+		}
+	}
+	return folders
 }
 
 // distance says how far two names are apart: edits, or 1 for the same name with another extension. ok is false when

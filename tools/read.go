@@ -1,14 +1,12 @@
 package tools
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"strconv"
+	"net/http"
 	"strings"
 	"unicode/utf8"
 
@@ -16,13 +14,11 @@ import (
 	"github.com/coder-agent/coder/agent/permission"
 )
 
-// maxColumns is how many characters of a line are shown.
-const maxColumns = 2000
-
 type readArgs struct {
 	Path   string `json:"path" jsonschema:"file or folder, relative to the workdir or absolute"`
-	Offset int    `json:"offset,omitempty" jsonschema:"first line to show, counted from 1"`
+	Offset int    `json:"offset,omitempty" jsonschema:"first line to show, counted from 1; -20 is the last 20"`
 	Limit  int    `json:"limit,omitempty" jsonschema:"number of lines, at most 2000"`
+	Column int    `json:"column,omitempty" jsonschema:"first character of each line to show, to see more of one that was cut"`
 }
 
 func (a *readArgs) UnmarshalJSON(data []byte) error { return fit(data, a) }
@@ -38,9 +34,9 @@ func (a readArgs) Show(func(string) string) string { return a.Path + a.lines() }
 // lines says which lines are read, if not all.
 func (a readArgs) lines() string {
 	switch {
-	case a.Limit > 0:
+	case a.Limit > 0 && a.Offset >= 0:
 		return fmt.Sprintf(":%d-%d", max(a.Offset, 1), max(a.Offset, 1)+a.Limit-1)
-	case a.Offset > 1:
+	case a.Offset > 1 || a.Offset < 0:
 		return fmt.Sprintf(":%d-", a.Offset)
 	}
 	return ""
@@ -52,12 +48,15 @@ func Read() agent.Tool {
 		"Read a text file as numbered lines (12:text), or list a folder as a tree. At most 2000 lines or 30 KB at once: go on with offset. The number and colon are not part of the file.", read)
 }
 
-// readDetails is for front-ends.
+// readDetails is for front-ends, and tells a later call what this one has shown.
 type readDetails struct {
-	Path  string `json:"path"`
-	From  int    `json:"from,omitempty"`  // first line shown
-	To    int    `json:"to,omitempty"`    // last line shown
-	Lines int    `json:"lines,omitempty"` // of the whole file; 0: not counted
+	Path      string `json:"path"`
+	From      int    `json:"from,omitempty"`      // first line shown
+	To        int    `json:"to,omitempty"`        // last line shown
+	Column    int    `json:"column,omitempty"`    // first character shown of each; 0: the first
+	Lines     int    `json:"lines,omitempty"`     // of the whole file; 0: not counted
+	Unchanged int    `json:"unchanged,omitempty"` // the step whose result has the text; 0: this one has
+	Hash      string `json:"hash,omitempty"`      // of the content, with Unchanged
 }
 
 func read(ctx context.Context, s session, a readArgs) (agent.Result, error) {
@@ -68,7 +67,7 @@ func read(ctx context.Context, s session, a readArgs) (agent.Result, error) {
 	defer p.close()
 	f, info, err := p.open()
 	if errors.Is(err, fs.ErrNotExist) {
-		return agent.Result{}, missing(ctx, s, p)
+		return agent.Result{}, absent(ctx, s, p)
 	}
 	if err != nil {
 		return agent.Result{}, err
@@ -85,12 +84,29 @@ func read(ctx context.Context, s session, a readArgs) (agent.Result, error) {
 	if err != nil {
 		return agent.Result{}, err
 	}
-	if isBinary(c.data) || strings.HasPrefix(kindOfData(p.name, c.data), "image/") || bytes.HasPrefix(c.data, []byte("%PDF-")) {
+	if isBinary(c.data) || isPicture(c.data) || bytes.HasPrefix(c.data, pdf) {
 		return agent.Result{}, notText(p, c.data, c.info.Size())
 	}
 	res, err := readText(p, c.data, a)
+	if err != nil {
+		return agent.Result{}, err
+	}
 	res.Files = p.seen(c.hash)
-	return res, err
+	if res, err = unlessShown(ctx, s, p, res); err != nil {
+		return agent.Result{}, err
+	}
+	return noteInstructions(ctx, s, p, res)
+}
+
+var pdf = []byte("%PDF-")
+
+// isPicture reports a picture of a kind that need not hold a NUL. A text may begin like others: "BM" is a bitmap.
+func isPicture(data []byte) bool {
+	switch http.DetectContentType(data) {
+	case "image/png", "image/jpeg", "image/gif", "image/webp":
+		return true
+	}
+	return false
 }
 
 // notText says what a file is that cannot be shown as lines.
@@ -98,8 +114,10 @@ func notText(p *place, head []byte, size int64) error {
 	kind := kindOfData(p.name, head)
 	fact := fmt.Sprintf("%s is %s, %s", p.shown, kind, byteCount(size))
 	switch {
-	case strings.HasPrefix(kind, "image/") || kind == "application/pdf":
-		return fmt.Errorf("%s; this version of read shows text only, not images or PDF: ask the user what is in it, or look for a program that turns it into text", fact)
+	case strings.HasPrefix(kind, "image/"):
+		return fmt.Errorf("%s; read shows text only: ask the user what is in it, or look with bash for a program that tells (file, identify, tesseract)", fact)
+	case kind == "application/pdf":
+		return fmt.Errorf("%s; read shows text only: turn it into text with bash (pdftotext -layout FILE -), if that is there", fact)
 	case kind == "UTF-16 text":
 		return fmt.Errorf("%s; convert it with bash: iconv -f UTF-16 -t UTF-8", fact)
 	}
@@ -115,72 +133,48 @@ func readText(p *place, data []byte, a readArgs) (agent.Result, error) {
 		return agent.Result{}, err
 	}
 	if total == 0 {
-		return agent.Result{Text: "(empty file)", Details: readDetails{Path: p.shown}}, nil
+		return agent.Result{Text: "(empty file)" + lineEnds(data), Details: readDetails{Path: p.shown}}, nil
 	}
-	w := window{first: first, most: lineLimit(a.Limit)}
+	w := newWindow(a, first)
 	for line := range bytes.Lines(text) {
 		if !w.add(line) {
 			break
 		}
 	}
+	if err := w.beyond(p); err != nil {
+		return agent.Result{}, err
+	}
 	out := w.text()
 	if last := w.last(); last < total {
-		out += fmt.Sprintf("(lines %d-%d of %s; go on with offset=%d)", first, last, thousands(total), last+1)
+		out += fmt.Sprintf("(lines %d-%d of %s; go on with offset=%d)\n", first, last, thousands(total), last+1)
 	} else if first > 1 {
-		out += fmt.Sprintf("(end of file, %s)", many(total, "line"))
+		out += fmt.Sprintf("(end of file, %s)\n", many(total, "line"))
 	}
+	out += w.more()
 	if !utf8.Valid(data) {
-		out = strings.ToValidUTF8(out, "\uFFFD")
-		out += "\n(not valid UTF-8: what could not be read is shown as \uFFFD)"
+		out = strings.ToValidUTF8(out, "\uFFFD") + "(not valid UTF-8: what could not be read is shown as \uFFFD)\n"
 	}
-	return agent.Result{Text: strings.TrimSuffix(out, "\n"), Details: readDetails{Path: p.shown, From: first, To: w.last(), Lines: total}}, nil
+	out = strings.TrimSuffix(out, "\n") + lineEnds(data)
+	return agent.Result{Text: out, Details: readDetails{Path: p.shown, From: first, To: w.last(), Column: w.column, Lines: total}}, nil
 }
 
-// readHuge shows lines of a file that is not taken into memory, if the call says which.
-func readHuge(ctx context.Context, p *place, f io.Reader, info fs.FileInfo, a readArgs) (agent.Result, error) {
-	if a.Offset <= 0 && a.Limit <= 0 {
-		return agent.Result{}, fmt.Errorf("%w; read a part of it with offset and limit, or find the lines with grep", &sizeError{p.shown, info.Size()})
+// lineEnds says what of a file's bytes its lines do not show: a note for the end of a result, or "".
+func lineEnds(data []byte) string {
+	var facts []string
+	if bytes.HasPrefix(data, bom) {
+		facts = append(facts, "it begins with a byte order mark")
 	}
-	r := bufio.NewReaderSize(f, 256<<10)
-	head, err := r.Peek(sniff)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return agent.Result{}, p.explain("reading", err)
+	pairs, ends := bytes.Count(data, []byte("\r\n")), bytes.Count(data, []byte{'\n'})
+	switch {
+	case pairs > 0 && pairs == ends:
+		facts = append(facts, "its lines end in CR LF")
+	case pairs > 0:
+		facts = append(facts, fmt.Sprintf("%s of its %s end in CR LF, the others in LF", thousands(pairs), many(ends, "line")))
 	}
-	if isBinary(head) {
-		return agent.Result{}, notText(p, head, info.Size())
+	if len(facts) == 0 {
+		return ""
 	}
-	w := window{first: max(a.Offset, 1), most: lineLimit(a.Limit)}
-	for more := true; more; {
-		if ctx.Err() != nil {
-			return agent.Result{}, context.Cause(ctx)
-		}
-		line, err := longLine(r)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return agent.Result{}, p.explain("reading", err)
-		}
-		if len(line) == 0 && err != nil {
-			break
-		}
-		more = w.add(line) && err == nil
-	}
-	if len(w.lines) == 0 {
-		return agent.Result{}, fmt.Errorf("%s has %s; offset %d is past its end", p.shown, many(w.at, "line"), w.first)
-	}
-	out := w.text() + fmt.Sprintf("(lines %d-%d; the file has %s)", w.first, w.last(), byteCount(info.Size()))
-	return agent.Result{Text: strings.ToValidUTF8(out, "\uFFFD"), Details: readDetails{Path: p.shown, From: w.first, To: w.last()}}, nil
-}
-
-// longLine reads a line and drops what is beyond 64 KB of it: it would not be shown.
-func longLine(r *bufio.Reader) ([]byte, error) {
-	const most = 64 << 10
-	var line []byte
-	for {
-		part, err := r.ReadSlice('\n')
-		line = append(line, part[:min(len(part), max(0, most-len(line)))]...)
-		if !errors.Is(err, bufio.ErrBufferFull) {
-			return line, err
-		}
-	}
+	return "\n(not shown: " + strings.Join(facts, "; ") + "; edit keeps that)"
 }
 
 func firstLine(p *place, offset, total int) (int, error) {
@@ -192,36 +186,3 @@ func firstLine(p *place, offset, total int) (int, error) {
 	}
 	return max(offset, 1), nil
 }
-
-func lineLimit(limit int) int {
-	if limit <= 0 {
-		return maxLines
-	}
-	return min(limit, maxLines)
-}
-
-// A window collects numbered lines from the first on until the limit.
-type window struct {
-	first, most int
-	at          int // lines seen so far
-	lines       []string
-	size        int
-}
-
-// add takes the next line; false: the window is full.
-func (w *window) add(line []byte) bool {
-	w.at++
-	if w.at < w.first {
-		return true
-	}
-	text := strconv.Itoa(w.at) + ":" + cutLine(string(bytes.TrimRight(line, "\r\n")), maxColumns) + "\n"
-	if len(w.lines) == w.most || w.size+len(text) > maxBytes && len(w.lines) > 0 {
-		return false
-	}
-	w.lines, w.size = append(w.lines, text), w.size+len(text)
-	return true
-}
-
-func (w *window) last() int { return w.first + len(w.lines) - 1 }
-
-func (w *window) text() string { return strings.Join(w.lines, "") }

@@ -59,6 +59,18 @@ func kindOfData(name string, data []byte) string {
 		return "ELF program or library"
 	case bytes.HasPrefix(data, []byte("SQLite format 3\x00")):
 		return "SQLite database"
+	case bytes.HasPrefix(data, []byte("MZ")):
+		return "Windows program or library"
+	case bytes.HasPrefix(data, []byte("\xcf\xfa\xed\xfe")) || bytes.HasPrefix(data, []byte("\xca\xfe\xba\xbe\x00\x00\x00\x02")):
+		return "macOS program or library"
+	case bytes.HasPrefix(data, []byte("\xca\xfe\xba\xbe")):
+		return "Java class"
+	case bytes.HasPrefix(data, []byte("\xfd7zXZ\x00")):
+		return "xz archive"
+	case bytes.HasPrefix(data, []byte("\x28\xb5\x2f\xfd")):
+		return "zstd archive"
+	case bytes.HasPrefix(data, []byte("BZh")):
+		return "bzip2 archive"
 	}
 	kind, _, _ := strings.Cut(http.DetectContentType(data), ";")
 	if kind == "application/octet-stream" {

@@ -36,6 +36,8 @@ type session interface {
 	Path(ctx context.Context, path string) (string, error)
 	Environ(ctx context.Context) ([]string, error)
 	Seen(ctx context.Context, path string) (hash string, ok bool, err error)
+	Shown(ctx context.Context, tool string) ([]agent.Shown, error)
+	Untold(ctx context.Context, folder string) (bool, error)
 	ScratchDir(ctx context.Context) (string, error)
 	Progress(ctx context.Context, text string) error
 	Redacting(to io.Writer) *secret.Writer

@@ -27,6 +27,9 @@ type fakeSession struct {
 	dir, scratch string
 	environ      []string
 	seen         map[string]string
+	shown        []agent.Shown   // results of read, the latest first
+	trusted      bool            // by the user
+	told         map[string]bool // folders of whose instructions a result tells
 	secrets      *secret.Set
 }
 
@@ -37,7 +40,7 @@ func newSession(t testing.TB) *fakeSession {
 		t.Fatal(err)
 	}
 	return &fakeSession{
-		dir: dir, scratch: t.TempDir(), seen: map[string]string{},
+		dir: dir, scratch: t.TempDir(), seen: map[string]string{}, told: map[string]bool{},
 		environ: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()},
 	}
 }
@@ -52,6 +55,12 @@ func (s *fakeSession) Redacting(to io.Writer) *secret.Writer { return s.secrets.
 func (s *fakeSession) Seen(_ context.Context, path string) (string, bool, error) {
 	hash, ok := s.seen[path]
 	return hash, ok, nil
+}
+
+func (s *fakeSession) Shown(context.Context, string) ([]agent.Shown, error) { return s.shown, nil }
+
+func (s *fakeSession) Untold(_ context.Context, folder string) (bool, error) {
+	return s.trusted && !s.told[folder], nil
 }
 
 func (s *fakeSession) Path(_ context.Context, path string) (string, error) {
@@ -103,6 +112,9 @@ func do[A any](t testing.TB, s *fakeSession, run func(context.Context, session, 
 	res, err := run(t.Context(), s, args)
 	for _, f := range res.Files {
 		s.seen[f.Path] = f.Hash
+	}
+	for _, folder := range res.Told {
+		s.told[folder] = true
 	}
 	return res, err
 }

@@ -210,6 +210,7 @@ type Output struct {
 	Text    string          `json:"text"`              // for the model
 	Details json.RawMessage `json:"details,omitempty"` // for front-ends; the shape is the tool's
 	Files   []FileSeen      `json:"files,omitempty"`   // whole files whose content the model now knows
+	Told    []string        `json:"told,omitempty"`    // folders (absolute) whose own instructions the text names
 	Todo    []Todo          `json:"todo,omitzero"`     // the whole todo list as it now is; nil leaves it
 
 	// Raw is the whole output of a tool that runs at a client, any JSON value as it came. Text is made from it, and
