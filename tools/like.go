@@ -15,18 +15,19 @@ import (
 
 // missing says that there is no such file, and names up to three that may be meant.
 func missing(ctx context.Context, s session, p *place) error {
-	if like := likeNamed(ctx, s, p.abs, false); len(like) > 0 {
-		return fmt.Errorf("there is no file %s; is it one of these? %s", p.shown, strings.Join(like, ", "))
-	}
-	return fmt.Errorf("there is no file %s; find it with glob", p.shown)
+	return noFile(p, likeNamed(ctx, s, p.abs, false))
 }
 
 // absent is missing for what may be a folder as well.
 func absent(ctx context.Context, s session, p *place) error {
-	if like := likeNamed(ctx, s, p.abs, true); len(like) > 0 {
-		return fmt.Errorf("there is no file or folder %s; is it one of these? %s", p.shown, strings.Join(like, ", "))
+	return noFile(p, likeNamed(ctx, s, p.abs, true))
+}
+
+func noFile(p *place, like []string) error {
+	if len(like) == 0 {
+		return fmt.Errorf("there is no file %s; find it with glob", p.shown)
 	}
-	return fmt.Errorf("there is no file or folder %s; find it with glob", p.shown)
+	return fmt.Errorf("there is no file %s; is it one of these? %s", p.shown, strings.Join(like, ", "))
 }
 
 // likeNamed finds files of the workdir, and folders if they are wanted, whose name is that of abs or nearly so, the nearest

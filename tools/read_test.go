@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -77,9 +78,9 @@ func TestReadExplainsWhatItCannotShow(t *testing.T) {
 	s.put(t, "wide.txt", "\xff\xfea\x00")
 	s.put(t, "three", "1\n2\n3\n")
 	tests := []struct{ name, input, want string }{
-		{"a missing file has neighbours", `{"path":"dir/handlr.go"}`, "there is no file or folder dir/handlr.go; is it one of these? dir/handler.go"},
+		{"a missing file has neighbours", `{"path":"dir/handlr.go"}`, "there is no file dir/handlr.go; is it one of these? dir/handler.go"},
 		{"a missing file in the wrong folder", `{"path":"src/handler.go"}`, "dir/handler.go"},
-		{"a missing file like no other", `{"path":"zzzzzzzzzz"}`, "there is no file or folder zzzzzzzzzz; find it with glob"},
+		{"a missing file like no other", `{"path":"zzzzzzzzzz"}`, "there is no file zzzzzzzzzz; find it with glob"},
 		{"an image", `{"path":"pic.png"}`, "pic.png is image/png, 10 bytes; read shows text only: ask the user"},
 		{"a JPEG without a NUL", `{"path":"pic"}`, "pic is image/jpeg, 4 bytes; read shows text only"},
 		{"a PDF", `{"path":"doc.pdf"}`, "doc.pdf is application/pdf, 9 bytes; read shows text only: turn it into text with bash (pdftotext -layout FILE -)"},
@@ -193,4 +194,24 @@ func TestReadOfAFolderIsATree(t *testing.T) {
 		t.Errorf("a large folder takes the room of the others:\n%s\nwant\n%s", got, want)
 	}
 	contains(t, must(t, s, read, `{"path":"many"}`), "299\n(100 entries more; read a folder further down, or use glob)")
+}
+
+// TestWhatIsDeletedIsNotOffered though git lists it until the deletion is staged.
+func TestWhatIsDeletedIsNotOffered(t *testing.T) {
+	needGit(t)
+	s := newSession(t)
+	repo(t, s, ".")
+	s.put(t, "old/gone.go", "package old\n")
+	s.put(t, "new/gone.go", "package new\n")
+	index := exec.Command("git", "add", ".")
+	index.Dir, index.Env = s.dir, s.environ
+	if out, err := index.CombinedOutput(); err != nil {
+		t.Fatalf("git add: %v: %s", err, out)
+	}
+	if err := os.Remove(filepath.Join(s.dir, "old/gone.go")); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := refused(t, s, read, `{"path":"old/gone.go"}`), "there is no file old/gone.go; is it one of these? new/gone.go"; got != want {
+		t.Errorf("the answer is %q, want %q", got, want)
+	}
 }

@@ -111,6 +111,10 @@ func (h *huge) count() (lines int, err error) {
 // fill reads lines into the window until it is full or the file has ended.
 func (h *huge) fill(w *window) (ended bool, err error) {
 	for {
+		if len(w.lines) == w.most {
+			_, err := h.r.Peek(1) // the next line may be a long one
+			return errors.Is(err, io.EOF), nil
+		}
 		s, some, err := h.line(w.at+1 < w.first, w)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return false, err

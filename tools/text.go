@@ -8,7 +8,6 @@ import (
 	"os"
 	"path"
 	"strings"
-	"unicode/utf8"
 )
 
 // The one limit of all results: whichever comes first.
@@ -80,15 +79,6 @@ func kindOfData(name string, data []byte) string {
 		return "binary data"
 	}
 	return kind
-}
-
-// cutLine shortens a line to most characters, and says so.
-func cutLine(line string, most int) string {
-	if len(line) <= most || utf8.RuneCountInString(line) <= most {
-		return line
-	}
-	r := []rune(line)
-	return fmt.Sprintf("%s … (line cut: %s characters)", string(r[:most]), thousands(len(r)))
 }
 
 // bounded returns text if it is within the limit. Else the whole goes to a file of the session, and what is returned is
