@@ -101,7 +101,7 @@ func worth(lits []literal) int {
 	return least
 }
 
-// A literal is text to look for. With fold, case does not count: then it is ASCII, and looked for by its rarest byte.
+// A literal is text to look for. It is looked for by its rarest byte. With fold, case does not count: then it is ASCII.
 // With set it is a run of any bytes of a class instead.
 type literal struct {
 	set *[256]bool
@@ -116,24 +116,30 @@ type literal struct {
 
 func newLiteral(runes []rune, fold bool) []literal {
 	if !fold {
-		return []literal{{text: []byte(string(runes))}}
+		l := literal{text: []byte(string(runes))}
+		l.findRare()
+		return []literal{l}
 	}
 	run := longestASCII(runes)
 	if run == "" {
 		return nil
 	}
 	l := literal{text: []byte(strings.ToLower(run)), fold: true, otherFolds: strings.ContainsAny(strings.ToLower(run), "ks")}
+	l.findRare()
+	l.up = l.lo
+	if 'a' <= l.lo && l.lo <= 'z' {
+		l.up -= 'a' - 'A'
+	}
+	return []literal{l}
+}
+
+func (l *literal) findRare() {
 	for i, b := range l.text {
 		if rarity(b) > rarity(l.text[l.rare]) {
 			l.rare = i
 		}
 	}
 	l.lo = l.text[l.rare]
-	l.up = l.lo
-	if 'a' <= l.lo && l.lo <= 'z' {
-		l.up -= 'a' - 'A'
-	}
-	return []literal{l}
 }
 
 // newRun makes a literal of n characters of a class, given as ranges; nil if most bytes are in it. Of a character beyond
@@ -205,7 +211,7 @@ func (l *literal) index(data []byte) int {
 		return l.indexRun(data)
 	}
 	if !l.fold {
-		return bytes.Index(data, l.text)
+		return l.indexRare(data)
 	}
 	lo, up := -2, -2 // the next of either byte; -2: not looked for yet, -1: none
 	for from := 0; ; {
@@ -230,6 +236,27 @@ func (l *literal) index(data []byte) int {
 		}
 		from = at + 1
 	}
+}
+
+// indexRare finds the text by its rarest byte, and as any other text where that byte turns out to be common.
+func (l *literal) indexRare(data []byte) int {
+	for from, misses := 0, 0; from+len(l.text) <= len(data); misses++ {
+		if misses > 8+from>>6 { // more than one in 64 bytes
+			if i := bytes.Index(data[from:], l.text); i >= 0 {
+				return from + i
+			}
+			return -1
+		}
+		i := bytes.IndexByte(data[from+l.rare:len(data)-len(l.text)+l.rare+1], l.lo)
+		if i < 0 {
+			return -1
+		}
+		if from += i; bytes.Equal(data[from:from+len(l.text)], l.text) {
+			return from
+		}
+		from++
+	}
+	return -1
 }
 
 func indexFrom(data []byte, from int, b byte) int {

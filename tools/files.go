@@ -15,9 +15,13 @@ import (
 
 // A listing is the files of a folder that are worth searching.
 type listing struct {
-	files []string // relative to the folder, with slashes, sorted
-	all   bool     // the folder itself is ignored, so that nothing in it was held back
-	cut   bool     // there were more than maxWalk
+	files  []string // relative to the folder, with slashes, sorted
+	held   []string // what the rules held back, folders with a slash at their end; only if walked
+	walked bool     // by us: git does not say what it holds back
+	all    bool     // the folder itself is ignored, so that nothing in it was held back
+	hidden []string // those of files that a search sets apart
+	one    bool     // a file was named
+	cut    bool     // there were more than maxWalk
 }
 
 // list lists the files at and below dir, without those that ignore rules name. Inside a repository git says which
@@ -33,31 +37,24 @@ func list(ctx context.Context, s session, dir string) (listing, error) {
 }
 
 func listWalk(ctx context.Context, s session, dir string) (listing, error) {
-	workdir, err := s.Workdir(ctx)
+	g, err := newIgnores(ctx, s, dir)
 	if err != nil {
 		return listing{}, err
 	}
-	g := newIgnores(workdir, dir)
-	all := g.covers(dir)
-	if all {
-		g = nil
+	if g.covers(dir) {
+		return listAll(ctx, dir)
 	}
-	files, cut, err := walk(ctx, dir, g, maxWalk)
+	w, err := walk(ctx, dir, g, maxWalk)
 	if err != nil {
 		return listing{}, err
 	}
-	slices.Sort(files)
-	return listing{files: files, all: all, cut: cut}, nil
+	return listing{files: w.files, held: w.held, walked: true, cut: w.cut}, nil
 }
 
-// covers reports whether dir or a folder above it is ignored.
-func (g *ignores) covers(dir string) bool {
-	for d := dir; d != g.top && d != filepath.Dir(d); d = filepath.Dir(d) {
-		if g.match(d, true) {
-			return true
-		}
-	}
-	return false
+// listAll lists a folder that is ignored itself: who names it wants to see into it.
+func listAll(ctx context.Context, dir string) (listing, error) {
+	w, err := walk(ctx, dir, nil, maxWalk)
+	return listing{files: w.files, all: true, cut: w.cut}, err
 }
 
 // listGit asks git. ok is false when git cannot answer.
@@ -66,16 +63,14 @@ func listGit(ctx context.Context, s session, dir string) (l listing, ok bool, er
 	if err != nil || !ok {
 		return listing{}, false, err
 	}
-	if len(out) == 0 && repository(dir) != dir {
-		// Nothing here, or all of it ignored: who names an ignored folder wants to see into it.
+	if len(out) == 0 && repository(dir) != dir { // nothing here, or all of it ignored
 		_, ignored, err := git(ctx, s, dir, "check-ignore", "-q", ".")
 		if err != nil {
 			return listing{}, false, err
 		}
 		if ignored {
-			files, cut, err := walk(ctx, dir, nil, maxWalk)
-			slices.Sort(files)
-			return listing{files: files, all: true, cut: cut}, true, err
+			l, err := listAll(ctx, dir)
+			return l, true, err
 		}
 	}
 	if len(out) == 0 {

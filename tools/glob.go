@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"runtime"
@@ -117,13 +116,7 @@ func glob(ctx context.Context, s session, a globArgs) (agent.Result, error) {
 
 func keep(files []string, pattern string, match func(string) bool) []string {
 	withHidden := dotted(pattern)
-	var names []string
-	for _, f := range files {
-		if (withHidden || !hidden(f)) && match(f) {
-			names = append(names, f)
-		}
-	}
-	return names
+	return keepIf(files, func(f string) bool { return (withHidden || !hidden(f)) && match(f) })
 }
 
 // noSuch says that there is nothing at a place, or why it cannot be looked at.
@@ -166,14 +159,17 @@ func globText(p *place, names []string, limit int) string {
 // modTimes looks up when each file changed last, in nanoseconds; 0: it is not there.
 func modTimes(root string, names []string) []int64 {
 	times := make([]int64, len(names))
+	dir, err := openDir(root)
+	if err != nil {
+		return times
+	}
+	defer dir.close()
 	workers := min(runtime.GOMAXPROCS(0), max(len(names), 1))
 	var wg sync.WaitGroup
 	for w := range workers {
 		wg.Go(func() {
 			for i := w; i < len(names); i += workers {
-				if info, err := os.Lstat(filepath.Join(root, filepath.FromSlash(names[i]))); err == nil {
-					times[i] = max(info.ModTime().UnixNano(), 1)
-				}
+				times[i] = dir.modTime(names[i])
 			}
 		})
 	}

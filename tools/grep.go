@@ -102,7 +102,7 @@ func grep(ctx context.Context, s session, a grepArgs) (agent.Result, error) {
 		g.note("the folder has more than %s files; only those were searched: name a path", thousands(maxWalk))
 	}
 	if f.matches == 0 {
-		g.none(ctx, f, l)
+		g.none(ctx, s, f, l)
 	}
 	text, err := g.text(f)
 	if err != nil {
@@ -165,14 +165,14 @@ func (g *search) files(ctx context.Context, s session) (listing, error) {
 	}
 	if !info.IsDir() {
 		g.root, g.prefix = filepath.Dir(p.abs), dirPrefix(filepath.ToSlash(filepath.Dir(p.shown)))
-		return listing{files: []string{filepath.Base(p.abs)}, all: true}, nil
+		return listing{files: []string{filepath.Base(p.abs)}, one: true}, nil
 	}
 	g.root, g.prefix = p.abs, dirPrefix(p.shown)
 	l, err := list(ctx, s, p.abs)
 	if err != nil {
 		return listing{}, err
 	}
-	l.files = g.wanted(l.files, dotted(g.args.Glob))
+	l.files, l.hidden = g.wanted(l.files, dotted(g.args.Glob))
 	var left int
 	if l.files, left = withoutSecrets(ctx, g.root, l.files); left > 0 {
 		g.note("%s that may hold secrets, or that a rule is about, not searched; name one as path to be asked for it", many(left, "file"))
@@ -180,16 +180,23 @@ func (g *search) files(ctx context.Context, s session) (listing, error) {
 	return l, nil
 }
 
-// wanted keeps the files that the glob names and, unless the glob speaks of them, that are not hidden.
-func (g *search) wanted(files []string, withHidden bool) []string {
-	match := matcher(globs(g.args.Glob))
-	kept := make([]string, 0, len(files))
+// wanted keeps the files that the glob names. Hidden ones are set apart, unless the glob speaks of them.
+func (g *search) wanted(files []string, withHidden bool) (kept, hid []string) {
+	if list := globs(g.args.Glob); len(list) > 0 {
+		files = keepIf(files, matcher(list))
+	}
+	if withHidden || !slices.ContainsFunc(files, hidden) {
+		return files, nil
+	}
+	kept = make([]string, 0, len(files))
 	for _, f := range files {
-		if (withHidden || !hidden(f)) && match(f) {
+		if hidden(f) {
+			hid = append(hid, f)
+		} else {
 			kept = append(kept, f)
 		}
 	}
-	return kept
+	return kept, hid
 }
 
 func dirPrefix(shown string) string {
@@ -200,37 +207,73 @@ func dirPrefix(shown string) string {
 }
 
 // none says how much was searched in vain, and whether the files that were left out would have matched.
-func (g *search) none(ctx context.Context, f found, l listing) {
+func (g *search) none(ctx context.Context, s session, f found, l listing) {
 	note := fmt.Sprintf("no match in %s", many(f.searched, "file"))
 	if f.binary > 0 {
 		note += fmt.Sprintf(" (and %s not searched: binary or unreadable)", many(f.binary, "file"))
 	}
 	g.notes = append([]string{note}, g.notes...)
-	if l.all && len(l.files) == 1 {
+	if l.one {
 		return
 	}
 	timed, cancel := context.WithTimeoutCause(ctx, afterTime, errLate)
 	defer cancel()
-	rest, _, err := walk(timed, g.root, nil, maxWalk)
-	if err != nil && len(rest) == 0 {
-		return // no time for more than the plain fact
-	}
-	searched := make(map[string]bool, len(l.files))
-	for _, file := range l.files {
-		searched[file] = true
-	}
-	rest = slices.DeleteFunc(g.wanted(rest, true), func(file string) bool { return searched[file] })
-	rest, _ = withoutSecrets(ctx, g.root, rest)
-	slices.Sort(rest)
+	rest, whole := g.leftOut(timed, s, l)
 	again := *g
 	again.limit, again.args.Mode = 3, "files"
-	if hit, _ := again.scan(timed, rest); len(hit.files) > 0 { // late: what was found until then counts
+	hit, err := again.scan(timed, rest)
+	switch {
+	case len(hit.files) > 0:
 		names := make([]string, 0, 3)
 		for _, m := range hit.files {
 			names = append(names, g.prefix+m.path)
 		}
 		g.note("ignored or hidden files match: %s; name one as path to search it", strings.Join(names, ", "))
+	case err != nil || !whole:
+		g.note("ignored and hidden files were looked at for %v only, %s: name a folder of them as path to search it", afterTime, many(hit.searched, "file"))
+	case len(rest) > 0:
+		g.note("nor in %s left out because they are ignored or hidden", many(hit.searched, "file"))
 	}
+}
+
+// leftOut lists the files that were not searched because they are ignored or hidden. whole is false when the time did not
+// do to find them all.
+func (g *search) leftOut(ctx context.Context, s session, l listing) (rest []string, whole bool) {
+	held, whole := l.held, true
+	if !l.walked && !l.all {
+		rules, err := newIgnores(ctx, s, g.root)
+		if err != nil {
+			return nil, false
+		}
+		w, err := walk(ctx, g.root, rules, maxWalk)
+		held, whole = w.held, err == nil && !w.cut
+	}
+	tracked := make(map[string]bool)
+	if len(held) > 0 && !l.walked {
+		for _, f := range slices.Concat(l.files, l.hidden) {
+			tracked[f] = true // git lists them although a rule ignores them
+		}
+	}
+	for _, h := range held {
+		dir, isDir := strings.CutSuffix(h, "/")
+		if !isDir {
+			rest = append(rest, h)
+			continue
+		}
+		w, err := walk(ctx, filepath.Join(g.root, filepath.FromSlash(dir)), nil, maxWalk)
+		for _, f := range w.files {
+			rest = append(rest, h+f)
+		}
+		if err != nil || w.cut {
+			whole = false
+			break
+		}
+	}
+	rest = slices.DeleteFunc(rest, func(f string) bool { return tracked[f] })
+	rest, _ = g.wanted(rest, true)
+	rest, _ = withoutSecrets(ctx, g.root, slices.Concat(l.hidden, rest))
+	slices.Sort(rest)
+	return rest, whole && len(held) < maxHeld
 }
 
 // globs splits a list of globs at its commas, not at those inside braces.

@@ -43,7 +43,7 @@ func TestGrep(t *testing.T) {
 		{"at a line end before CR LF", `{"pattern":"Beta\\(\\) \\{\\}$"}`, "b/b.go\n3:func Beta() {}"},
 		{"up to the limit", `{"pattern":"package","limit":2}`, "a.go\n1:package a\n\nb/b.go\n1:package b\n(the first 2 matches; there are more: narrow pattern, path or glob, or raise limit (at most 2,000))"},
 		{"in vain, with what was left out", `{"pattern":"func (Generated|Hidden)"}`, "no match in 4 files (and 1 file not searched: binary or unreadable)\nignored or hidden files match: .hidden/x.go, out/gen.go; name one as path to search it"},
-		{"in vain", `{"pattern":"nowhere"}`, "no match in 4 files (and 1 file not searched: binary or unreadable)"},
+		{"in vain", `{"pattern":"nowhere"}`, "no match in 4 files (and 1 file not searched: binary or unreadable)\nnor in 3 files left out because they are ignored or hidden"},
 		{"in an ignored folder that is named", `{"pattern":"Generated","path":"out"}`, "out/gen.go\n1:func Generated() {}"},
 		{"in a hidden folder that is named", `{"pattern":"Hidden","path":".hidden"}`, ".hidden/x.go\n1:func Hidden() {}"},
 		{"in hidden files that a glob names", `{"pattern":"Hidden","glob":".hidden/*"}`, ".hidden/x.go\n1:func Hidden() {}"},

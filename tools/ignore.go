@@ -7,7 +7,7 @@ import (
 )
 
 // This file reads .gitignore files and matches paths against them, by the rules of gitignore(5). Inside a repository
-// git itself is asked; this is for everywhere else.
+// git itself is asked which files there are; this is for everywhere else, and for trees as read shows them.
 
 // An ignoreRule is one line of a .gitignore file.
 type ignoreRule struct {
@@ -98,30 +98,36 @@ func splitSegments(pattern string) ([]string, bool) {
 }
 
 // ignored says what the file's rules say of a path, relative and with slashes: the last rule that matches counts.
-// decided is false when none does.
-func (f ignoreFile) ignored(path string, dir bool) (ignored, decided bool) {
+// decided is false when none does. With fold, the case of ASCII letters does not count.
+func (f ignoreFile) ignored(path string, dir, fold bool) (ignored, decided bool) {
+	m := segmentMatcher{fold: fold}
 	name := path[strings.LastIndexByte(path, '/')+1:]
 	for _, r := range slices.Backward(f) {
 		if r.dirOnly && !dir {
 			continue
 		}
-		if r.matches(path, name) {
+		if m.matches(r, path, name) {
 			return !r.negated, true
 		}
 	}
 	return false, false
 }
 
-func (r ignoreRule) matches(path, name string) bool {
+// A segmentMatcher matches patterns, with or without case.
+type segmentMatcher struct{ fold bool }
+
+func (m segmentMatcher) matches(r ignoreRule, path, name string) bool {
 	if !r.anchored {
-		return matchSegment(r.segments[0], name)
+		return m.matchSegment(r.segments[0], name)
 	}
-	rest, ok := strings.CutPrefix(path, r.prefix)
-	return ok && matchSegments(r.segments, rest)
+	if len(path) < len(r.prefix) || path[:len(r.prefix)] != r.prefix && !(m.fold && lowerASCII(path[:len(r.prefix)]) == lowerASCII(r.prefix)) {
+		return false
+	}
+	return m.matchSegments(r.segments, path[len(r.prefix):])
 }
 
 // matchSegments matches a whole path. "**" stands for any number of folders, at the end for everything below one.
-func matchSegments(pattern []string, path string) bool {
+func (m segmentMatcher) matchSegments(pattern []string, path string) bool {
 	for len(pattern) > 0 {
 		if isStars(pattern[0]) {
 			rest := pattern[1:]
@@ -129,7 +135,7 @@ func matchSegments(pattern []string, path string) bool {
 				return true
 			}
 			for {
-				if matchSegments(rest, path) {
+				if m.matchSegments(rest, path) {
 					return true
 				}
 				_, after, more := strings.Cut(path, "/")
@@ -140,7 +146,7 @@ func matchSegments(pattern []string, path string) bool {
 			}
 		}
 		name, rest, more := strings.Cut(path, "/")
-		if !matchSegment(pattern[0], name) {
+		if !m.matchSegment(pattern[0], name) {
 			return false
 		}
 		pattern = pattern[1:]
@@ -157,7 +163,7 @@ func isStars(segment string) bool {
 }
 
 // matchSegment matches one name, byte by byte: "*", "?", "[…]" and "\".
-func matchSegment(pattern, name string) bool {
+func (m segmentMatcher) matchSegment(pattern, name string) bool {
 	p, n := 0, 0
 	star, from := -1, 0 // the last "*", and where the name goes on if it takes more
 	for n < len(name) {
@@ -166,7 +172,7 @@ func matchSegment(pattern, name string) bool {
 			p++
 			continue
 		}
-		if size, ok := matchByte(pattern[p:], name[n]); ok {
+		if size, ok := m.matchByte(pattern[p:], name[n]); ok {
 			p += size
 			n++
 			continue
@@ -181,7 +187,7 @@ func matchSegment(pattern, name string) bool {
 }
 
 // matchByte matches the first element of a pattern, which is not "*", and returns its length.
-func matchByte(pattern string, b byte) (int, bool) {
+func (m segmentMatcher) matchByte(pattern string, b byte) (int, bool) {
 	if pattern == "" {
 		return 0, false
 	}
@@ -189,12 +195,29 @@ func matchByte(pattern string, b byte) (int, bool) {
 	case '?':
 		return 1, true
 	case '\\':
-		return 2, len(pattern) > 1 && pattern[1] == b
+		return 2, len(pattern) > 1 && m.same(pattern[1], b)
 	case '[':
 		n := classLen(pattern)
-		return n, n > 0 && classHas(pattern[1:n-1], b)
+		return n, n > 0 && m.classHas(pattern[1:n-1], b)
 	}
-	return 1, pattern[0] == b
+	return 1, m.same(pattern[0], b)
+}
+
+func (m segmentMatcher) same(a, b byte) bool { return a == b || m.fold && lower(a) == lower(b) }
+
+func lower(b byte) byte {
+	if 'A' <= b && b <= 'Z' {
+		b += 'a' - 'A'
+	}
+	return b
+}
+
+func lowerASCII(s string) string {
+	b := []byte(s)
+	for i := range b {
+		b[i] = lower(b[i])
+	}
+	return string(b)
 }
 
 // classLen returns the length of the bracket expression at the beginning of a pattern, 0 if it is not closed. A "]" that
@@ -225,11 +248,20 @@ func classLen(pattern string) int {
 }
 
 // classHas reports whether the inside of a bracket expression has the byte.
-func classHas(class string, b byte) bool {
+func (m segmentMatcher) classHas(class string, b byte) bool {
 	negated := class != "" && (class[0] == '!' || class[0] == '^')
 	if negated {
 		class = class[1:]
 	}
+	has := inClass(class, b)
+	if low := lower(b); m.fold && 'a' <= low && low <= 'z' {
+		has = inClass(class, low) || inClass(class, low-('a'-'A'))
+	}
+	return has != negated
+}
+
+// inClass reports whether the members of a bracket expression have the byte.
+func inClass(class string, b byte) bool {
 	has := false
 	for i := 0; i < len(class); {
 		if strings.HasPrefix(class[i:], "[:") {
@@ -248,7 +280,7 @@ func classHas(class string, b byte) bool {
 		}
 		has = has || lo <= b && b <= hi
 	}
-	return has != negated
+	return has
 }
 
 func classByte(class string) (byte, int) {

@@ -46,7 +46,7 @@ func TestIgnoreRules(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got, _ := parseIgnore([]byte(tt.rules)).ignored(tt.path, tt.dir); got != tt.want {
+			if got, _ := parseIgnore([]byte(tt.rules)).ignored(tt.path, tt.dir, false); got != tt.want {
 				t.Errorf("%q ignores %q (folder: %v) = %v, want %v", tt.rules, tt.path, tt.dir, got, tt.want)
 			}
 		})
@@ -126,7 +126,7 @@ func FuzzIgnore(f *testing.F) {
 		f.Add(seed[0], seed[1])
 	}
 	f.Fuzz(func(t *testing.T, rules, path string) {
-		got, decided := parseIgnore([]byte(rules)).ignored(path, false)
+		got, decided := parseIgnore([]byte(rules)).ignored(path, false, false)
 		if got && !decided {
 			t.Errorf("%q ignores %q without a rule", rules, path)
 		}

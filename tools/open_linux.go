@@ -56,6 +56,15 @@ func (d searchDir) open(rel string) (searchFile, error) {
 	return searchFile{fd: fd, size: st.Size}, nil
 }
 
+// modTime returns when a file changed last, in nanoseconds; 0: it is not there.
+func (d searchDir) modTime(rel string) int64 {
+	var st unix.Stat_t
+	if unix.Fstatat(d.fd, rel, &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
+		return 0
+	}
+	return max(st.Mtim.Nano(), 1)
+}
+
 type searchFile struct {
 	fd   int
 	size int64 // when it was opened

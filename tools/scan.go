@@ -164,7 +164,21 @@ func (g *search) file(ctx context.Context, dir searchDir, path string, b *buffer
 				whole = len(data)
 			}
 		}
-		if !c.search(data[:whole]) || end || ctx.Err() != nil {
+		text, before := data[:whole], c
+		if !end {
+			text = beforeNUL(text)
+		}
+		more := c.search(text)
+		if c.hit.count > before.hit.count && end {
+			if clean := beforeNUL(text); len(clean) < len(text) {
+				text, c = clean, before
+				more = c.search(text)
+			}
+		}
+		if first && len(text) < whole {
+			return nil, false
+		}
+		if !more || end || len(text) < whole || ctx.Err() != nil {
 			break
 		}
 		c.kept = copy(b.data, data[whole:])
@@ -173,6 +187,15 @@ func (g *search) file(ctx context.Context, dir searchDir, path string, b *buffer
 		return nil, true
 	}
 	return &c.hit, true
+}
+
+// beforeNUL cuts text at a NUL byte: behind it no file is searched, as ripgrep does it. A file that is read at once is only
+// looked through for one when it has a match.
+func beforeNUL(text []byte) []byte {
+	if i := bytes.IndexByte(text, 0); i >= 0 {
+		return text[:i]
+	}
+	return text
 }
 
 // A chunk is the state of a search between two reads of a file.

@@ -13,13 +13,8 @@ import (
 // call was judged by that.
 func withoutSecrets(ctx context.Context, dir string, files []string) (kept []string, left int) {
 	secret, held := permission.Secret(dir), agent.Withheld(ctx, dir)
-	kept = files[:0]
-	for _, f := range files {
-		if !secret && permission.Secret(f) || !held && agent.Withheld(ctx, filepath.Join(dir, filepath.FromSlash(f))) {
-			left++
-			continue
-		}
-		kept = append(kept, f)
-	}
-	return kept, left
+	kept = keepIf(files, func(f string) bool {
+		return (secret || !permission.Secret(f)) && (held || !agent.Withheld(ctx, filepath.Join(dir, filepath.FromSlash(f))))
+	})
+	return kept, len(files) - len(kept)
 }

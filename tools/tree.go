@@ -21,11 +21,11 @@ const (
 // tree lists a folder and what is in its folders: folders end in "/", and stand with the number of their entries where
 // these are not shown. Ignored entries and .git are left out, other hidden ones are not.
 func tree(ctx context.Context, s session, p *place) (string, error) {
-	workdir, err := s.Workdir(ctx)
+	g, err := newIgnores(ctx, s, p.abs)
 	if err != nil {
 		return "", err
 	}
-	t := &treeText{ctx: ctx, root: p.root, g: newIgnores(workdir, p.abs), left: treeEntries}
+	t := &treeText{ctx: ctx, root: p.root, g: g, left: treeEntries}
 	if t.g.covers(p.abs) {
 		t.g = nil
 	}

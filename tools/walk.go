@@ -7,8 +7,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/charlievieth/fastwalk"
 )
@@ -20,23 +23,40 @@ var errEnough = errors.New("enough files")
 
 // ignores knows the ignore rules of a tree of folders. Its methods may be called from several goroutines.
 type ignores struct {
-	top   string   // absolute; rules above it do not count
-	files sync.Map // absolute folder → ignoreFile
+	top     string      // absolute; rules above it do not count
+	environ []string    // says where the user's own rules are
+	files   sync.Map    // absolute folder → folderRules
+	folding atomic.Bool // in some repository case does not count
 }
 
-// newIgnores reads the rules that hold in dir: those of its repository, or of top, down to itself.
-func newIgnores(top, dir string) *ignores {
+// A folderRules is what a folder says about the paths in it.
+type folderRules struct {
+	ignoreFile
+	fold   bool // of a border: case does not count below it
+	border bool // a repository begins here: what is said further up does not hold
+}
+
+// newIgnores reads the rules that hold in dir: those of its repository, or of the workdir, down to itself.
+func newIgnores(ctx context.Context, s session, dir string) (*ignores, error) {
+	top, err := s.Workdir(ctx)
+	if err != nil {
+		return nil, err
+	}
+	environ, err := s.Environ(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if repo := repository(dir); repo != "" {
 		top = repo
 	}
 	if !within(top, dir) {
 		top = dir
 	}
-	g := &ignores{top: top}
+	g := &ignores{top: top, environ: environ}
 	for d := dir; ; d = filepath.Dir(d) {
 		g.enter(d)
 		if d == top || d == filepath.Dir(d) {
-			return g
+			return g, nil
 		}
 	}
 }
@@ -57,36 +77,35 @@ func repository(dir string) string {
 
 // enter reads the rules of one folder.
 func (g *ignores) enter(dir string) {
-	var rules ignoreFile
-	if dir == g.top {
-		rules = readRules(filepath.Join(dir, ".git", "info", "exclude"))
+	var f folderRules
+	if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+		whole := readGitRules(g.environ, dir)
+		f = folderRules{ignoreFile: whole.rules, fold: whole.fold, border: true}
+		if whole.fold {
+			g.folding.Store(true)
+		}
 	}
-	rules = append(rules, readRules(filepath.Join(dir, ".gitignore"))...) // later ones win
-	if len(rules) > 0 {
-		g.files.Store(dir, rules)
+	file := filepath.Join(dir, ".gitignore")
+	if info, err := os.Lstat(file); err == nil && info.Mode().IsRegular() { // git reads none through a link
+		f.ignoreFile = append(f.ignoreFile, readRules(file)...) // later ones win
 	}
-}
-
-func readRules(file string) ignoreFile {
-	const most = 1 << 20 // bytes; git has no limit, but nobody writes that
-	info, err := os.Lstat(file)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > most {
-		return nil
+	if len(f.ignoreFile) > 0 || f.border {
+		g.files.Store(dir, f)
 	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil // rules that cannot be read do not hold, as with git
-	}
-	return parseIgnore(data)
 }
 
 // match reports whether a path in an entered folder is ignored. The folders above it are taken not to be.
 func (g *ignores) match(abs string, dir bool) bool {
 	rel := filepath.Base(abs)
+	fold := g.folding.Load() && g.folds(filepath.Dir(abs))
 	for d := filepath.Dir(abs); ; d = filepath.Dir(d) {
-		if rules, ok := g.files.Load(d); ok {
-			if ignored, decided := rules.(ignoreFile).ignored(rel, dir); decided {
+		if f, ok := g.files.Load(d); ok {
+			f := f.(folderRules)
+			if ignored, decided := f.ignored(rel, dir, fold); decided {
 				return ignored
+			}
+			if f.border {
+				return false
 			}
 		}
 		if d == g.top || d == filepath.Dir(d) {
@@ -96,47 +115,113 @@ func (g *ignores) match(abs string, dir bool) bool {
 	}
 }
 
-// walk lists the files below root that no rule ignores, relative and with slashes, in no order. With g nil no rule
-// holds. .git is never entered. cut reports that there were more than most.
-func walk(ctx context.Context, root string, g *ignores, most int) (files []string, cut bool, err error) {
-	var mu sync.Mutex
+// folds reports whether case does not count in a folder: its repository says so.
+func (g *ignores) folds(dir string) bool {
+	for d := dir; ; d = filepath.Dir(d) {
+		if f, ok := g.files.Load(d); ok && f.(folderRules).border {
+			return f.(folderRules).fold
+		}
+		if d == g.top || d == filepath.Dir(d) {
+			return false
+		}
+	}
+}
+
+// covers reports whether dir or a folder above it is ignored.
+func (g *ignores) covers(dir string) bool {
+	for d := dir; d != g.top && d != filepath.Dir(d); d = filepath.Dir(d) {
+		if g.match(d, true) {
+			return true
+		}
+	}
+	return false
+}
+
+// A walker collects the files below a folder.
+type walker struct {
+	root string
+	g    *ignores // nil: no rule holds
+	most int      // files
+
+	mu    sync.Mutex
+	files []string
+	held  []string // what rules hold back: files, and folders with a slash at their end
+	cut   bool     // there were more than most
+}
+
+// maxHeld bounds how much of what was held back is remembered.
+const maxHeld = 10_000
+
+// walk lists the files below root that no rule ignores, relative and with slashes, sorted. With g nil no rule holds. .git
+// is never entered, and no link.
+func walk(ctx context.Context, root string, g *ignores, most int) (*walker, error) {
+	w := &walker{root: root, g: g, most: most}
 	conf := fastwalk.Config{NumWorkers: fastwalk.DefaultNumWorkers()}
-	err = fastwalk.Walk(&conf, root, func(abs string, d fs.DirEntry, err error) error {
+	err := fastwalk.Walk(&conf, root, func(abs string, d fs.DirEntry, err error) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		if err != nil || abs == root {
 			return nil // a folder that cannot be read holds nothing to find
 		}
-		if d.IsDir() {
-			if d.Name() == ".git" || g != nil && g.match(abs, true) {
-				return fs.SkipDir
-			}
-			if g != nil {
-				g.enter(abs)
-			}
-			return nil
-		}
-		if !d.Type().IsRegular() && d.Type()&fs.ModeSymlink == 0 || g != nil && g.match(abs, false) {
-			return nil
-		}
-		rel, err := filepath.Rel(root, abs)
-		if err != nil {
-			return err
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		if len(files) >= most {
-			cut = true
-			return errEnough
-		}
-		files = append(files, filepath.ToSlash(rel))
-		return nil
+		return w.visit(abs, d)
 	})
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
-	return files, cut, err
+	slices.Sort(w.files)
+	slices.Sort(w.held)
+	return w, err
+}
+
+// visit decides what to do with one entry of a folder.
+func (w *walker) visit(abs string, d fs.DirEntry) error {
+	if d.IsDir() {
+		if d.Name() == ".git" {
+			return fs.SkipDir
+		}
+		if w.g != nil && w.g.match(abs, true) {
+			w.hold(abs, "/")
+			return fs.SkipDir
+		}
+		if w.g != nil {
+			w.g.enter(abs)
+		}
+		return nil
+	}
+	if !d.Type().IsRegular() && d.Type()&fs.ModeSymlink == 0 || d.Name() == ".git" {
+		return nil
+	}
+	if w.g != nil && w.g.match(abs, false) {
+		w.hold(abs, "")
+		return nil
+	}
+	return w.add(w.rel(abs))
+}
+
+// rel is a path below root, relative and with slashes.
+func (w *walker) rel(abs string) string {
+	rel := strings.TrimPrefix(abs, w.root)
+	return filepath.ToSlash(strings.TrimLeft(rel, string(os.PathSeparator)))
+}
+
+func (w *walker) add(rel string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.files) >= w.most {
+		w.cut = true
+		return errEnough
+	}
+	w.files = append(w.files, rel)
+	return nil
+}
+
+func (w *walker) hold(abs, slash string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.held) < maxHeld {
+		w.held = append(w.held, w.rel(abs)+slash)
+	}
 }
 
 // hidden reports whether a name in the path begins with a dot.
@@ -146,3 +231,28 @@ func hidden(rel string) bool {
 
 // base is the last name of a path with slashes.
 func base(rel string) string { return path.Base(rel) }
+
+// keepIf returns the names for which keep is true, in their order. Of many, it asks for several at a time.
+func keepIf(names []string, keep func(string) bool) []string {
+	const piece = 2048
+	parts := make([][]string, (len(names)+piece-1)/piece)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(parts)) {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(parts) {
+					return
+				}
+				for _, name := range names[i*piece : min((i+1)*piece, len(names))] {
+					if keep(name) {
+						parts[i] = append(parts[i], name)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return slices.Concat(parts...)
+}

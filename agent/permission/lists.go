@@ -1,14 +1,14 @@
 package permission
 
 import (
-	"path"
 	"path/filepath"
 	"strings"
 	"unicode"
 )
 
 // protectedParts decide what runs later, here or elsewhere: git's own files, ours, those of editors, other agents, CI
-// and shells. Whatever lies below a folder of such a name is meant too. Names are lower case; * stands for any rest.
+// and shells. Whatever lies below a folder of such a name is meant too. Names are lower case; a * stands for any
+// beginning or any end.
 var protectedParts = []string{
 	".git", ".gitmodules", ".gitattributes", ".gitconfig",
 	".coder", ".mcp.json", "agents.md", "claude.md", "gemini.md", ".cursorrules",
@@ -78,7 +78,7 @@ func listed(name string, single []string, pairs [][2]string) bool {
 	parts := parts(name)
 	for i, part := range parts {
 		for _, pattern := range single {
-			if ok, _ := path.Match(pattern, part); ok { // the patterns are ours: a bad one fails its test
+			if fits(pattern, part) {
 				return true
 			}
 		}
@@ -89,6 +89,18 @@ func listed(name string, single []string, pairs [][2]string) bool {
 		}
 	}
 	return false
+}
+
+// fits matches a name with an entry of the lists. A search asks for every file of a tree: path.Match would take a third of its
+// time.
+func fits(pattern, part string) bool {
+	if end, ok := strings.CutPrefix(pattern, "*"); ok {
+		return strings.HasSuffix(part, end)
+	}
+	if begin, ok := strings.CutSuffix(pattern, "*"); ok {
+		return strings.HasPrefix(part, begin)
+	}
+	return part == pattern
 }
 
 // parts splits a path into its names as the most forgiving file system reads them: without case, invisible characters,

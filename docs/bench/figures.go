@@ -23,6 +23,7 @@ type bench struct {
 	model  *model
 
 	seconds  int    // how long the load is measured
+	files    int    // of the tree that is searched
 	profiles string // folder for the profiles of a probed host; "" keeps none
 
 	figures []figure
@@ -132,6 +133,11 @@ func (b *bench) time(ctx context.Context, s story, env []string, program string,
 	if err != nil {
 		return timing{}, err
 	}
+	return b.timeIn(ctx, s, dir, env, program, args...)
+}
+
+// timeIn plays a story in a folder that is there.
+func (b *bench) timeIn(ctx context.Context, s story, dir string, env []string, program string, args ...string) (timing, error) {
 	if err := b.model.play(ctx, s.replies); err != nil {
 		return timing{}, err
 	}

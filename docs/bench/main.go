@@ -6,6 +6,7 @@
 //	go run ./docs/bench        what a user waits for: start, prompts, long runs
 //	go run ./docs/bench idle   what 2,000 connections cost that do nothing
 //	go run ./docs/bench load   how late frames come when 200 agents stream to 400 connections
+//	go run ./docs/bench search what glob and grep take on a big tree, beside ripgrep (-files 100000: 1 GB)
 //
 // Beside coder it measures a bare client, the least Go program that talks to the same model about the same files.
 // A target that is a multiple refers to that client's own figure, measured in the same minute.
@@ -37,6 +38,7 @@ func command(ctx context.Context) error {
 	rounds := flag.Int("rounds", 11, "how often to measure each short figure; the table shows the median")
 	profiles := flag.String("profiles", "", "idle and load: keep the profiles of the host in this folder")
 	seconds := flag.Int("seconds", 10, "load: how long to measure")
+	files := flag.Int("files", 10_000, "search: how many files the tree has, of 10 KiB each")
 	keep := flag.Bool("keep", false, "keep the scratch folder")
 	flag.Parse()
 	switch *role {
@@ -56,7 +58,7 @@ func command(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b := bench{work: work, coder: *program, rounds: max(*rounds, 1), profiles: *profiles, seconds: max(*seconds, 1)}
+	b := bench{work: work, coder: *program, rounds: max(*rounds, 1), profiles: *profiles, seconds: max(*seconds, 1), files: max(*files, 1000)}
 	switch what := flag.Arg(0); what {
 	case "":
 		err = b.measure(ctx, b.version, b.cold, b.coldFix, b.warm)
@@ -64,6 +66,8 @@ func command(ctx context.Context) error {
 		err = b.measure(ctx, b.idle)
 	case "load":
 		err = b.measure(ctx, b.load)
+	case "search":
+		err = b.measure(ctx, b.search)
 	default:
 		err = fmt.Errorf("there is no measurement %q", what)
 	}

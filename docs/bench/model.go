@@ -22,7 +22,7 @@ import (
 type request struct {
 	Arrived  time.Time `json:"arrived"`  // its first bytes were read
 	Answered time.Time `json:"answered"` // the last byte of the answer was handed to the system
-	Body     []byte    `json:"body"`     // of the first request only
+	Body     []byte    `json:"body"`     // of the first request and the last only
 }
 
 // A modelProcess is the scripted model with a stopwatch. It runs in a process of its own, so that what it takes is not
@@ -64,11 +64,10 @@ func (m *modelProcess) answer(w http.ResponseWriter, r *http.Request) {
 	}
 	m.mu.Lock()
 	at := len(m.requests)
-	seen := request{Arrived: arrived}
-	if at == 0 {
-		seen.Body = body
+	if at > 1 {
+		m.requests[at-1].Body = nil
 	}
-	m.requests = append(m.requests, seen)
+	m.requests = append(m.requests, request{Arrived: arrived, Body: body})
 	fake := m.fake
 	m.mu.Unlock()
 	r.Body = io.NopCloser(bytes.NewReader(body))
