@@ -253,32 +253,37 @@ func (m segmentMatcher) classHas(class string, b byte) bool {
 	if negated {
 		class = class[1:]
 	}
-	has := inClass(class, b)
-	if low := lower(b); m.fold && 'a' <= low && low <= 'z' {
-		has = inClass(class, low) || inClass(class, low-('a'-'A'))
+	if m.fold {
+		b = lower(b)
 	}
-	return has != negated
+	return m.inClass(class, b) != negated
 }
 
-// inClass reports whether the members of a bracket expression have the byte.
-func inClass(class string, b byte) bool {
-	has := false
+// inClass reports whether the members of a bracket expression have the byte, which is in lower case when case does not
+// count: then, as with git, ranges and [:upper:] take it for either, and a single member does not.
+func (m segmentMatcher) inClass(class string, b byte) bool {
+	has, up := false, b
+	if m.fold && 'a' <= b && b <= 'z' {
+		up -= 'a' - 'A'
+	}
 	for i := 0; i < len(class); {
 		if strings.HasPrefix(class[i:], "[:") {
 			if end := strings.Index(class[i:], ":]"); end > 0 {
-				has = has || namedClass(class[i+2:i+end], b)
+				name := class[i+2 : i+end]
+				has = has || namedClass(name, b) || name == "upper" && namedClass(name, up)
 				i += end + 2
 				continue
 			}
 		}
 		lo, n := classByte(class[i:])
 		i += n
-		hi := lo
-		if i+1 < len(class) && class[i] == '-' {
-			hi, n = classByte(class[i+1:])
-			i += 1 + n
+		if i+1 >= len(class) || class[i] != '-' {
+			has = has || lo == b
+			continue
 		}
-		has = has || lo <= b && b <= hi
+		hi, n := classByte(class[i+1:])
+		i += 1 + n
+		has = has || lo <= b && b <= hi || lo <= up && up <= hi
 	}
 	return has
 }

@@ -121,6 +121,36 @@ func TestTheWalkAgreesWithGit(t *testing.T) {
 	})
 }
 
+// TestTheWalkKeepsRepositoriesApart: outside of git, too, a repository inside another has its own rules only, and a work tree
+// those of the repository it belongs to.
+func TestTheWalkKeepsRepositoriesApart(t *testing.T) {
+	s := newSession(t)
+	repo(t, s, ".")
+	s.put(t, ".gitignore", "*.x\n")
+	s.put(t, ".git/info/exclude", "*.y\n")
+	repo(t, s, "inner")
+	s.put(t, "inner/.git/info/exclude", "*.z\n")
+	s.put(t, ".git/worktrees/tree/commondir", "../..\n")
+	s.put(t, ".git/worktrees/tree/HEAD", "ref: refs/heads/tree\n")
+	s.put(t, ".git/worktrees/tree/gitdir", filepath.Join(s.dir, "tree", ".git")+"\n")
+	s.put(t, "tree/.git", "gitdir: ../.git/worktrees/tree\n")
+	for _, dir := range []string{"", "inner/", "tree/", "tree/below/"} {
+		for _, name := range []string{"f.x", "f.y", "f.z"} {
+			s.put(t, dir+name, "text\n")
+		}
+	}
+	want := []string{".gitignore", "f.z", "inner/f.x", "inner/f.y", "tree/below/f.x", "tree/below/f.z", "tree/f.x", "tree/f.z"}
+	l, err := listWalk(t.Context(), s, s.dir)
+	if err != nil || !slices.Equal(l.files, want) {
+		t.Errorf("we list %q, %v; want %q", l.files, err, want)
+	}
+	needGit(t)
+	l, ok, err := listGit(t.Context(), s, s.dir)
+	if err != nil || !ok || !slices.Equal(l.files, want) {
+		t.Errorf("git lists %q, %v, %v; want %q", l.files, ok, err, want)
+	}
+}
+
 func FuzzIgnore(f *testing.F) {
 	for _, seed := range [][2]string{{"a/**/b", "a/x/b"}, {"[[:alpha:]", "a"}, {`a\`, "a"}, {"!x\n*", "x"}, {"[]-a]*", "]"}, {"**/**/**", "a/b/c"}, {"[!", "x"}, {"*a*a*a*b", "aaaaaaaa"}} {
 		f.Add(seed[0], seed[1])

@@ -165,6 +165,10 @@ func (g *search) file(ctx context.Context, dir searchDir, path string, b *buffer
 			}
 		}
 		text, before := data[:whole], c
+		if first {
+			text = bytes.TrimPrefix(text, bom)
+		}
+		full := len(text)
 		if !end {
 			text = beforeNUL(text)
 		}
@@ -175,10 +179,9 @@ func (g *search) file(ctx context.Context, dir searchDir, path string, b *buffer
 				more = c.search(text)
 			}
 		}
-		if first && len(text) < whole {
+		if cut := len(text) < full; cut && (first || g.args.Mode == "count") {
 			return nil, false
-		}
-		if !more || end || len(text) < whole || ctx.Err() != nil {
+		} else if !more || end || cut || ctx.Err() != nil {
 			break
 		}
 		c.kept = copy(b.data, data[whole:])
