@@ -130,19 +130,11 @@ func noSuch(ctx context.Context, s session, p *place, err error) error {
 // globText lists the newest files first; those of the same time by name.
 func globText(p *place, names []string, limit int) string {
 	times := modTimes(p.abs, names)
-	order := make([]int, len(names))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(times[b], times[a]), cmp.Compare(names[a], names[b]))
-	})
+	order := newest(times, limit+1)
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(times[b], times[a]) }) // names are sorted
 	var b strings.Builder
 	prefix, shown := dirPrefix(p.shown), 0
 	for _, i := range order {
-		if times[i] == 0 {
-			continue // in git's index, but not on disk
-		}
 		if shown == limit {
 			fmt.Fprintf(&b, "(the newest %s of %s; narrow the pattern, or raise limit up to %s)\n", thousands(limit), many(len(names), "file"), thousands(globMaxLimit))
 			break
@@ -154,6 +146,22 @@ func globText(p *place, names []string, limit int) string {
 		return "no file matches"
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// newest returns the places of the n latest times, in order of place, with all that are equal to the last of them. A time of 0
+// is none: that file is in git's index, but not on disk.
+func newest(times []int64, n int) (at []int) {
+	oldest := int64(1)
+	if len(times) > n {
+		sorted := slices.Sorted(slices.Values(times))
+		oldest = max(oldest, sorted[len(sorted)-n])
+	}
+	for i, t := range times {
+		if t >= oldest {
+			at = append(at, i)
+		}
+	}
+	return at
 }
 
 // modTimes looks up when each file changed last, in nanoseconds; 0: it is not there.

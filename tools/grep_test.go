@@ -1,11 +1,13 @@
 package tools
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -153,6 +155,64 @@ func TestThePrefilterHidesNoMatch(t *testing.T) {
 			t.Fatalf("%q in %q: with literals %v, without %v", pattern, data, with, without)
 		}
 	})
+}
+
+// TestTextIsFoundByItsRarestByte also where that byte is common.
+func TestTextIsFoundByItsRarestByte(t *testing.T) {
+	letter := rapid.SampledFrom([]rune("aabq"))
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.SliceOfN(letter, 1, 6).Draw(t, "text")
+		data := []byte(string(rapid.SliceOfN(letter, 0, 600).Draw(t, "data")))
+		l := newLiteral(text, false)[0]
+		if got, want := l.index(data), bytes.Index(data, []byte(string(text))); got != want {
+			t.Fatalf("%q is at %d in %q, want %d", string(text), got, data, want)
+		}
+	})
+}
+
+func TestGrepInVainTellsTrackedFilesFromIgnoredOnes(t *testing.T) {
+	needGit(t)
+	s := newSession(t)
+	repo(t, s, ".")
+	s.put(t, ".gitignore", "*.log\nout/\n")
+	s.put(t, "kept.log", "x\n")
+	s.put(t, "left.log", "x\n")
+	s.put(t, "out/a/b", "x\n")
+	must(t, s, bash, `{"command":"git add -f kept.log"}`)
+	if got, want := must(t, s, grep, `{"pattern":"nowhere"}`), "no match in 1 file\nnor in 3 files left out because they are ignored or hidden"; got != want {
+		t.Errorf("grep = %q, want %q", got, want)
+	}
+	contains(t, must(t, s, grep, `{"pattern":"x"}`), "kept.log\n1:x")
+}
+
+func TestManyNamesStayInOrder(t *testing.T) {
+	var names []string
+	for i := range 10_000 {
+		names = append(names, fmt.Sprintf("%05d", i))
+	}
+	got := keepIf(names, func(name string) bool { return strings.HasSuffix(name, "7") })
+	if len(got) != 1000 || !slices.IsSorted(got) {
+		t.Errorf("%d names are kept, in order: %v", len(got), slices.IsSorted(got))
+	}
+}
+
+func TestNewest(t *testing.T) {
+	tests := []struct {
+		name  string
+		times []int64
+		n     int
+		want  []int
+	}{
+		{"the latest two", []int64{3, 1, 4, 2}, 2, []int{0, 2}},
+		{"all of one time", []int64{5, 5, 1, 5}, 2, []int{0, 1, 3}},
+		{"none that is not there", []int64{0, 2, 0}, 5, []int{1}},
+		{"none that is not there among many", []int64{0, 0, 0, 1}, 2, []int{3}},
+	}
+	for _, tt := range tests {
+		if got := newest(tt.times, tt.n); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: newest(%v, %d) = %v, want %v", tt.name, tt.times, tt.n, got, tt.want)
+		}
+	}
 }
 
 func TestGlob(t *testing.T) {
