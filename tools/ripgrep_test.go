@@ -93,11 +93,13 @@ func TestWeFindTheLinesThatRipgrepFinds(t *testing.T) {
 	s.put(t, "bom.txt", "\uFEFFneedle\n")
 	s.put(t, "latin1.txt", "ne\xe9dle needle\n")
 	s.put(t, "long.txt", strings.Repeat("x", 100_000)+"needle"+strings.Repeat("y", 100_000)+"\nneedle")
+	s.put(t, "long-nul.txt", strings.Repeat("x", 2*firstRead)+"needle\n\x00\n")
+	s.put(t, "long-bom.txt", "\uFEFFneedle"+strings.Repeat("x", 2*firstRead)+"\n")
 	s.put(t, "empty.txt", "")
 	s.put(t, ".hidden", "needle\n")
 	s.put(t, ".gitignore", "ignored\n")
 	s.put(t, "ignored/f", "needle\n")
-	for _, pattern := range []string{"needle", "(?i)NEEDLE", "^needle$", "n[e]+dle", "dle\\b", "[mn]e{2}[d]", "é|x"} {
+	for _, pattern := range []string{"needle", "(?i)NEEDLE", "^needle$", "n[e]+dle", "dle\\b", "[mn]e{2}[d]", "é|x", "^needlex"} {
 		cmd := exec.CommandContext(t.Context(), rg, "--no-config", "--no-require-git", "--crlf", "--no-heading", "--line-number", "--", pattern, "./")
 		cmd.Dir = s.dir
 		out, err := cmd.Output()

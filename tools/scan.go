@@ -146,11 +146,11 @@ func (g *search) file(ctx context.Context, dir searchDir, path string, b *buffer
 	}
 	defer f.close()
 	c := chunk{g: g, hit: fileMatches{path: path}, line: 1}
-	for first := true; ; first = false {
+	for {
 		n, err := f.fill(b.data[c.kept:])
 		data := b.data[:c.kept+n]
 		end := errors.Is(err, io.EOF)
-		if err != nil && !end || first && isBinary(data) {
+		if err != nil && !end || !c.begun && isBinary(data) {
 			return nil, false
 		}
 		whole := len(data)
@@ -164,24 +164,11 @@ func (g *search) file(ctx context.Context, dir searchDir, path string, b *buffer
 				whole = len(data)
 			}
 		}
-		text, before := data[:whole], c
-		if first {
-			text = bytes.TrimPrefix(text, bom)
-		}
-		full := len(text)
-		if !end {
-			text = beforeNUL(text)
-		}
-		more := c.search(text)
-		if c.hit.count > before.hit.count && end {
-			if clean := beforeNUL(text); len(clean) < len(text) {
-				text, c = clean, before
-				more = c.search(text)
-			}
-		}
-		if cut := len(text) < full; cut && (first || g.args.Mode == "count") {
+		more, text := c.text(data[:whole], end)
+		if !text {
 			return nil, false
-		} else if !more || end || cut || ctx.Err() != nil {
+		}
+		if !more || end || ctx.Err() != nil {
 			break
 		}
 		c.kept = copy(b.data, data[whole:])
@@ -192,8 +179,7 @@ func (g *search) file(ctx context.Context, dir searchDir, path string, b *buffer
 	return &c.hit, true
 }
 
-// beforeNUL cuts text at a NUL byte: behind it no file is searched, as ripgrep does it. A file that is read at once is only
-// looked through for one when it has a match.
+// beforeNUL cuts text at a NUL byte.
 func beforeNUL(text []byte) []byte {
 	if i := bytes.IndexByte(text, 0); i >= 0 {
 		return text[:i]
@@ -207,6 +193,33 @@ type chunk struct {
 	hit  fileMatches
 	line int // number of the first line in the data to come
 	kept int // bytes at the beginning of the buffer that are an unfinished line
+
+	begun bool // some of the file has been searched
+}
+
+// text searches whole lines of a file up to its first NUL, as ripgrep does; what is read at once is only looked through for
+// one when there is a match. ok is false when the NUL is in what was read first, or matches would be counted short of it;
+// more is false when this file needs no more.
+func (c *chunk) text(data []byte, end bool) (more, ok bool) {
+	first := !c.begun
+	if c.begun = true; first {
+		data = bytes.TrimPrefix(data, bom)
+	}
+	before, clean := *c, data
+	if !end {
+		clean = beforeNUL(data)
+	}
+	more = c.search(clean)
+	if end && c.hit.count > before.hit.count {
+		if clean = beforeNUL(data); len(clean) < len(data) {
+			*c = before
+			more = c.search(clean)
+		}
+	}
+	if len(clean) < len(data) {
+		return false, !first && c.g.args.Mode != "count"
+	}
+	return more, true
 }
 
 // search looks through whole lines; false: this file needs no more.
