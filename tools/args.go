@@ -31,6 +31,7 @@ var aliases = map[string]string{
 	"replacements": "edits", "changes": "edits", "patch": "input", "patchtext": "input", "diff": "input",
 	"message": "prompt", "task": "prompt", "instructions": "prompt", "delay": "in", "date": "at", "time": "at", "interval": "every",
 	"timezone": "tz", "scheduleid": "id",
+	"uri": "url", "link": "url", "address": "url", "href": "url",
 	"todos": "items", "tasks": "items", "todolist": "items", "list": "items",
 }
 

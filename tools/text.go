@@ -100,8 +100,13 @@ func bounded(ctx context.Context, s session, tool, text string) (string, error) 
 		return "", fmt.Errorf("keeping the result in %s: %w", f.Name(), err)
 	}
 	shown := text[:min(len(text), maxBytes)]
-	if i := strings.LastIndexByte(shown, '\n'); i > 0 {
+	if i := strings.LastIndexByte(shown, '\n'); i > len(shown)/2 {
 		shown = shown[:i+1]
+	} else if len(shown) < len(text) { // in a very long line
+		for !utf8.RuneStart(text[len(shown)]) {
+			shown = shown[:len(shown)-1]
+		}
+		shown += "\n"
 	}
 	for n := lineCount([]byte(shown)); n > maxLines; n = lineCount([]byte(shown)) {
 		shown = strings.Join(strings.SplitAfterN(shown, "\n", maxLines+1)[:maxLines], "")

@@ -1,4 +1,5 @@
-// Package tools holds the tools that every agent has: read, write, edit, apply_patch, bash, grep, glob, schedule and todo.
+// Package tools holds the tools that every agent has: read, write, edit, apply_patch, bash, grep, glob, schedule,
+// todo and fetch.
 //
 // Each tool is a thin function that finds its agent in the context, and a function below it that does the work with
 // the little it needs of the agent: a session. Results are plain text for the model; errors name the cause, the fact
@@ -21,12 +22,13 @@ import (
 // Options are what the tools need of the host. The zero value works.
 type Options struct {
 	Sandbox *sandbox.Box // bounds commands; nil bounds nothing
+	Port    func() int   // the host's own, which is never fetched from; nil, or 0: none yet
 }
 
 // All returns the built-in tools, always in the same order: what is sent to the model must not change between two
 // requests, or the provider's cache is lost.
 func All(o Options) []agent.Tool {
-	return []agent.Tool{Read(), Write(), Edit(), ApplyPatch(), Bash(o.Sandbox), Grep(), Glob(), Schedule(), Todo()}
+	return []agent.Tool{Read(), Write(), Edit(), ApplyPatch(), Bash(o.Sandbox), Grep(), Glob(), Schedule(), Todo(), Fetch(o.Port)}
 }
 
 // A session is what tools need of the agent that runs them. *agent.CoderAgent is one, also when it is nil: then every
@@ -41,6 +43,7 @@ type session interface {
 	ScratchDir(ctx context.Context) (string, error)
 	Progress(ctx context.Context, text string) error
 	Redacting(to io.Writer) *secret.Writer
+	Name() string
 }
 
 // tool is agent.NewTool for a function that is handed its session, with a schema that says no more than models need.

@@ -50,6 +50,8 @@ func (s *fakeSession) Environ(context.Context) ([]string, error)  { return s.env
 func (s *fakeSession) ScratchDir(context.Context) (string, error) { return s.scratch, nil }
 func (s *fakeSession) Progress(context.Context, string) error     { return nil }
 
+func (s *fakeSession) Name() string { return s.dir }
+
 func (s *fakeSession) Redacting(to io.Writer) *secret.Writer { return s.secrets.Writer(to) }
 
 func (s *fakeSession) Seen(_ context.Context, path string) (string, bool, error) {
@@ -162,6 +164,7 @@ func TestAllHasAFixedOrderAndTheRightEffects(t *testing.T) {
 		{"glob", permission.Reads},
 		{"schedule", permission.Plans},
 		{"todo", permission.Reads},
+		{"fetch", permission.Network},
 	}
 	all := All(Options{})
 	if len(all) != len(want) {
@@ -222,8 +225,8 @@ func toolBlock(t *testing.T, model string) string {
 
 func TestAModelIsOfferedEditsOrPatches(t *testing.T) {
 	for model, want := range map[string]string{
-		"anthropic/claude-sonnet-4.5": "read write edit bash grep glob schedule todo",
-		"openai/gpt-5.1":              "read apply_patch bash grep glob schedule todo",
+		"anthropic/claude-sonnet-4.5": "read write edit bash grep glob schedule todo fetch",
+		"openai/gpt-5.1":              "read apply_patch bash grep glob schedule todo fetch",
 	} {
 		var names []string
 		for _, tool := range All(Options{}) {
@@ -259,6 +262,7 @@ func TestWhatACallWouldDoIsToldBefore(t *testing.T) {
 		{"to cancel a schedule is no less than to plan one", "schedule", `{"id":"s-1"}`, agent.Action{Summary: "cancel s-1"}},
 		{"to list schedules is to read", "schedule", `{"action":"list"}`, agent.Action{Summary: "list", Effect: permission.Reads}},
 		{"todo says how far it is", "todo", `{"items":[{"text":"a","status":"done"},{"text":"b","status":"in_progress"}]}`, agent.Action{Summary: "1 of 2 done; now: b"}},
+		{"fetch names the URL", "fetch", `{"uri":" https://example.com/a?b=c#d "}`, agent.Action{Summary: "https://example.com/a?b=c#d", URL: "https://example.com/a?b=c#d"}},
 		{"a glob that climbs says so", "glob", `{"pattern":"../x/*"}`, agent.Action{Summary: "../x/*", Reads: []string{"../x"}}},
 	}
 	for _, tt := range tests {
@@ -288,6 +292,7 @@ func TestOutsideAnAgentEveryToolSaysSo(t *testing.T) {
 		"bash":        `{"command":"true"}`, "grep": `{"pattern":"x"}`, "glob": `{"pattern":"x"}`,
 		"schedule": `{"prompt":"x","in":"1h"}`,
 		"todo":     `{"items":[]}`,
+		"fetch":    `{"url":"https://example.com/"}`,
 	}
 	for _, tool := range All(Options{}) {
 		if _, err := tool.Run(t.Context(), json.RawMessage(inputs[tool.Name])); err == nil || err.Error() != agent.ErrNoAgent.Error() {

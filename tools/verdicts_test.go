@@ -136,15 +136,7 @@ func judgeCase(t *testing.T, p permission.Policy, name string, args json.RawMess
 	if i := slices.IndexFunc(tools, func(tool agent.Tool) bool { return tool.Name == name }); i >= 0 {
 		return tools[i].Judge(args, p)
 	}
-	call := permission.Call{Tool: name, Effect: "foreign"}
-	if name == "fetch" {
-		var a struct{ URL string }
-		if err := json.Unmarshal(args, &a); err != nil {
-			t.Fatal(err)
-		}
-		call.Effect, call.URL = permission.Network, a.URL
-	}
-	return p.Judge(call)
+	return p.Judge(permission.Call{Tool: name, Effect: "foreign"})
 }
 
 // cell writes text so that it stays in its cell, with what cannot be seen made visible.

@@ -46,6 +46,23 @@ func (p Policy) judgeURL(row row, c Call) Verdict {
 	return v
 }
 
+// WebHost returns the host of a URL as fetch rules write it. The error says why such a URL is never fetched.
+func WebHost(raw string) (string, error) {
+	u, err := checkURL(raw)
+	if err != nil {
+		return "", err
+	}
+	return hostOf(u), nil
+}
+
+// CheckAddr refuses an address that is not of the web. A name that was judged may lead anywhere by the time it is dialled.
+func CheckAddr(a netip.Addr) error {
+	if why := badAddr(a); why != "" {
+		return fmt.Errorf("%s %s", a, why)
+	}
+	return nil
+}
+
 // checkURL refuses what is not an address of the web, or is one of this machine or its network.
 func checkURL(raw string) (*url.URL, error) {
 	if i := strings.IndexFunc(raw, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' || invisible(r) }); i >= 0 {
@@ -101,17 +118,20 @@ var notOfTheWeb = []netip.Prefix{
 	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("198.51.100.0/24"),
 	netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("64:ff9b::/96"),
 	netip.MustParsePrefix("64:ff9b:1::/48"), netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("2001::/32"),
-	netip.MustParsePrefix("fec0::/10"), netip.MustParsePrefix("2001:db8::/32"),
+	netip.MustParsePrefix("fec0::/10"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("3fff::/20"),
+	netip.MustParsePrefix("192.88.99.0/24"), netip.MustParsePrefix("168.63.129.16/32"), // 6to4 relays; the metadata of Azure
 }
+
+// web6 is all of IPv6 that is given to the web.
+var web6 = netip.MustParsePrefix("2000::/3")
 
 func badAddr(a netip.Addr) string {
 	if a.Zone() != "" {
 		return "is an address of this network"
 	}
 	a = a.Unmap()
-	embedded := a.Is6() && a.As16()[0] == 0 && strings.Trim(string(a.AsSlice()[:12]), "\x00") == ""
 	if a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsLinkLocalMulticast() || a.IsMulticast() ||
-		a.IsInterfaceLocalMulticast() || a.IsUnspecified() || embedded ||
+		a.IsInterfaceLocalMulticast() || a.IsUnspecified() || !a.IsValid() || a.Is6() && !web6.Contains(a) ||
 		slices.ContainsFunc(notOfTheWeb, func(p netip.Prefix) bool { return p.Contains(a) }) {
 		return "is an address of this machine or its network"
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder-agent/coder/agent"
@@ -25,6 +26,7 @@ type host struct {
 	agents   *agent.Host
 	server   *server.Server
 	listener net.Listener
+	port     atomic.Int32 // of the listener
 	audit    *audit.Log
 	file     hostFile
 	changed  chan struct{}      // has room for one; work or clients may have come or gone
@@ -55,6 +57,7 @@ func (s *serveCommand) open(ctx context.Context, log *slog.Logger) (*host, error
 		return nil, errors.Join(
 			&hintedError{fmt.Errorf("listening: %w", err), "choose another --addr: 127.0.0.1:0 takes a free port"}, h.agents.Close(), h.audit.Close())
 	}
+	h.port.Store(int32(portOf(h.listener.Addr())))
 	h.file = hostFile{
 		Addr: dialAddr(h.listener.Addr().String()), Token: token, PID: os.Getpid(), Version: version(), Started: time.Now().UTC(),
 		BaseURL: s.config.BaseURL, Model: s.config.Model, Mode: string(s.config.Mode), Detached: s.detached, Hold: s.hold,
@@ -82,6 +85,14 @@ func dialAddr(addr string) string {
 	return addr
 }
 
+// portOf is the port of a listener's address.
+func portOf(a net.Addr) int {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		return tcp.Port
+	}
+	return 0
+}
+
 // openAgents opens the host of the agents; a damaged store is moved aside if the user wants that.
 func (h *host) openAgents(ctx context.Context) (*agent.Host, error) {
 	s := h.command
@@ -89,7 +100,7 @@ func (h *host) openAgents(ctx context.Context) (*agent.Host, error) {
 	if h.box, err = openBox(ctx, s.config, h.log); err != nil {
 		return nil, err
 	}
-	opts, err := agentOptions(s.config, s.app.environ(), h.box)
+	opts, err := agentOptions(s.config, s.app.environ(), h.box, func() int { return int(h.port.Load()) })
 	if err != nil {
 		return nil, err
 	}

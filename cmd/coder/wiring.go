@@ -12,8 +12,8 @@ import (
 	"github.com/coder-agent/coder/tools/sandbox"
 )
 
-// agentOptions joins the provider and the tools to the host of the agents.
-func agentOptions(c config, environ []string, box *sandbox.Box) (agent.Options, error) {
+// agentOptions joins the provider and the tools to the host of the agents. port is where it listens, 0 before it does.
+func agentOptions(c config, environ []string, box *sandbox.Box, port func() int) (agent.Options, error) {
 	model, err := openrouter.New(openrouter.Options{
 		Key: c.key(), BaseURL: c.BaseURL, Model: c.Model, Title: "coder", Proxy: http.ProxyFromEnvironment,
 	})
@@ -25,17 +25,16 @@ func agentOptions(c config, environ []string, box *sandbox.Box) (agent.Options, 
 		return agent.Options{}, err
 	}
 	return agent.Options{
-		Model: model, Provider: provider(c.BaseURL), ModelID: c.Model, Tools: tools.All(tools.Options{Sandbox: box}), Mode: c.Mode, StepLimit: c.MaxSteps, MaxCost: c.MaxCost,
+		Model: model, Provider: provider(c.BaseURL), ModelID: c.Model, Tools: tools.All(tools.Options{Sandbox: box, Port: port}), Mode: c.Mode, StepLimit: c.MaxSteps, MaxCost: c.MaxCost,
 		Retention: c.Keep, Rules: c.Rules, Trust: c.trusted(), Private: []string{filepath.Dir(configFile())}, DenyAfter: denyAfter,
 		Level: box.Level(), Sandbox: box.Name(),
 		System: systemPrompt(environ), Environ: commandEnviron(environ, c.PassEnv),
 	}, nil
 }
 
-// ruled are the names that a rule can have: those of the tools, network for commands that need it, and fetch for the hosts that
-// may be reached.
+// ruled are the names that a rule can have: those of the tools, and network for commands that need it.
 var ruled = sync.OnceValue(func() []string {
-	names := []string{"network", "fetch"}
+	names := []string{"network"}
 	for _, tool := range tools.All(tools.Options{}) {
 		names = append(names, tool.Name)
 	}
