@@ -181,10 +181,8 @@ func (g *search) file(ctx context.Context, dir searchDir, path string, b *buffer
 
 // beforeNUL cuts text at a NUL byte.
 func beforeNUL(text []byte) []byte {
-	if i := bytes.IndexByte(text, 0); i >= 0 {
-		return text[:i]
-	}
-	return text
+	before, _, _ := bytes.Cut(text, []byte{0})
+	return before
 }
 
 // A chunk is the state of a search between two reads of a file.

@@ -113,9 +113,8 @@ const mostText = 2 << 10
 // scrub makes every text of the entry fit for the log. It goes by the type, so that no field can be forgotten. Secrets are
 // looked for in the whole text: one that a cut went through would be none any more, and what comes before it may shrink.
 func (e *Entry) scrub(redact func(string) string) {
-	v := reflect.ValueOf(e).Elem()
-	for i := range v.NumField() {
-		if f := v.Field(i); f.Kind() == reflect.String && f.Len() > 0 {
+	for _, f := range reflect.ValueOf(e).Elem().Fields() {
+		if f.Kind() == reflect.String && f.Len() > 0 {
 			f.SetString(bounded(redact(f.String())))
 		}
 	}
