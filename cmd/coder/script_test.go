@@ -114,6 +114,7 @@ func setupScript(env *testscript.Env) error {
 		return err
 	}
 	env.Setenv("GOCACHE", cache)
+	env.Setenv("GORACE", os.Getenv("GORACE")) // how long a process under the race detector waits at its end
 	env.Values[modelKey{}] = &scripted{}
 	env.Defer(func() {
 		if h, ok, err := readHostFile(dataDir); err == nil && ok && alive(h.PID) {
