@@ -590,7 +590,7 @@ func TestAYesCoversWhatWasShown(t *testing.T) {
 		}
 		link := filepath.Join(workdir, "link")
 		if err := os.Symlink("one", link); err != nil {
-			t.Skip("no links here")
+			t.Skipf("no links can be made here: %v", err)
 		}
 		k.open()
 		k.park()

@@ -8,7 +8,7 @@ import (
 
 func TestACommandFindsNoProgramOfTheRepository(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("the paths are those of Unix")
+		t.Skipf("the paths are those of Unix, not of %s", runtime.GOOS)
 	}
 	env := commandEnv([]string{"PATH=:.:bin:/usr/bin:../x:/bin:", "HOME=/h"})
 	if !slices.Contains(env, "PATH=/usr/bin:/bin") {

@@ -8,7 +8,7 @@ import (
 // TestWhatHoldsInModeFull: where nothing else is asked for, the lists hold, and so does leaving the sandbox.
 func TestWhatHoldsInModeFull(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("the paths are those of Unix")
+		t.Skipf("the paths are those of Unix, not of %s", runtime.GOOS)
 	}
 	row := row{9, Allow, Allow, Allow, Allow, Allow}
 	place := Place{Workdir: t.TempDir(), Private: []string{"/own"}}

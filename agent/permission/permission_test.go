@@ -12,7 +12,7 @@ import (
 
 func TestJudge(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("the paths are those of Unix")
+		t.Skipf("the paths are those of Unix, not of %s", runtime.GOOS)
 	}
 	outside, guarded := []string{"/etc/passwd"}, []string{"/w/.git/hooks/pre-commit"}
 	place := permission.Place{Workdir: "/w"}

@@ -64,7 +64,7 @@ func makeTree(ctx context.Context, dir string, files int) (size int64, err error
 func sourcePage(random *rand.Rand) string {
 	words := strings.Fields("the func return if err nil range context string int error value name path file read write open close " +
 		"buffer request response handler server client token session agent model turn step result option config default " +
-		"Func Return Error Request FROM TODO Frob nicate index offset length count total limit first last next begin end")
+		"Func Return Error Request FROM Frob nicate index offset length count total limit first last next begin end")
 	marks := []string{" ", " ", " ", " := ", ".", ", ", "(", ")", " = ", " != ", "[", "]", " && ", " // ", `"`, "_"}
 	var b strings.Builder
 	for b.Len() < 4<<20 {
