@@ -292,18 +292,22 @@ func (s *siege) report() {
 	}
 	s.must(w.Flush())
 	s.class = "afterwards"
+	s.must(s.host.Process.Signal(syscall.SIGQUIT))
+	<-s.ended // now the log is whole, and nobody writes to it
+	log, dump, quit := strings.Cut(s.log.String(), "SIGQUIT: quit")
+	if !quit {
+		s.t.Fatalf("the host lists no goroutines: %s", log)
+	}
 	for _, word := range []string{"panic", s.token, "token=", "access_token"} {
-		if strings.Contains(s.log.String(), word) {
+		if strings.Contains(log, word) {
 			s.errorf("the log holds %q", word)
 		}
 	}
-	s.must(s.host.Process.Signal(syscall.SIGQUIT))
-	<-s.ended
 	asleep, left := 0, 0
 	var stacks strings.Builder
-	for i, g := range strings.Split(s.log.String(), "\ngoroutine ") {
+	for i, g := range strings.Split(dump, "\ngoroutine ") {
 		switch {
-		case i == 0: // the log
+		case i == 0: // what stands before the first
 		case strings.Contains(g, "(*CoderAgent).loop("):
 			asleep++ // a session that nobody uses: it stays in memory for ten minutes
 		default:
