@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -53,20 +52,18 @@ func readConfigFile(path string) (values map[string]origin, rules []permission.R
 	return values, rules, wrong
 }
 
-// readPlain reads a regular file. It waits for no pipe in its place, which would hold up every command.
+// readPlain reads a regular file.
 func readPlain(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|openNonblock, 0)
+	f, err := openChecked(path, func(path string, info fs.FileInfo) error {
+		if !info.Mode().IsRegular() {
+			return &hintedError{fmt.Errorf("%s is no plain file", path), "remove it"}
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &hintedError{fmt.Errorf("%s is no plain file", path), "remove it"}
-	}
 	return io.ReadAll(f)
 }
 

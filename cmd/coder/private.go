@@ -14,23 +14,34 @@ const maxPrivate = 64 << 10
 // readPrivate reads a file that holds a secret. One that others can read, or somebody else has put there, is refused: what
 // it says may be theirs, and who has read it may use it.
 func readPrivate(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|openNonblock, 0)
+	f, err := openChecked(path, checkPrivate)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if err := checkPrivate(path, info); err != nil {
-		return nil, err
-	}
 	data, err := io.ReadAll(io.LimitReader(f, maxPrivate+1))
 	if err == nil && len(data) > maxPrivate {
 		err = fmt.Errorf("%s has more than %d KiB", path, maxPrivate>>10)
 	}
 	return data, err
+}
+
+// openChecked opens a file for reading, if check takes what it turns out to be. It waits for no pipe in its place, which would
+// hold up every command.
+func openChecked(path string, check func(path string, info fs.FileInfo) error) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|openNonblock, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil {
+		err = check(path, info)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 func checkPrivate(path string, info fs.FileInfo) error {

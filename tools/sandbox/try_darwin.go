@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"context"
-	"net"
 	"os"
 )
 
@@ -22,18 +21,7 @@ func try(ctx context.Context, o Options, dir string) Report {
 	return r
 }
 
-func attempt(ctx context.Context, o Options, dir string, level int) ([]Check, error) {
-	f, err := newFixture(o.Home, dir)
-	defer f.remove()
-	if err != nil {
-		return nil, err
-	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	defer l.Close()
-	o.Private, o.Cache = []string{f.private}, ""
-	return New(o, Report{Level: level}).script(ctx, f, l.Addr().String(), os.Getpid())
+// probe runs the script in the box.
+func (b *Box) probe(ctx context.Context, f fixture, addr string) ([]Check, error) {
+	return b.script(ctx, f, addr, os.Getpid())
 }

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -66,29 +65,17 @@ func try(ctx context.Context, o Options, dir string) Report {
 	return failedReport(strings.Join(why, "; "))
 }
 
-// attempt runs the probe in a box of the level.
-func attempt(ctx context.Context, o Options, dir string, level int) ([]Check, error) {
-	f, err := newFixture(o.Home, dir)
-	defer f.remove()
-	if err != nil {
-		return nil, err
-	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	defer l.Close()
+// probe runs the probe of our own program in the box.
+func (b *Box) probe(ctx context.Context, f fixture, addr string) ([]Check, error) {
 	task, err := json.Marshal(task{
-		Outside: f.outside, Secret: f.secret, Addr: l.Addr().String(), Host: os.Getpid(), Hook: f.hook, Git: filepath.Join(f.work, ".git"),
+		Outside: f.outside, Secret: f.secret, Addr: addr, Host: os.Getpid(), Hook: f.hook, Git: filepath.Join(f.work, ".git"),
 	})
 	if err != nil {
 		return nil, err
 	}
-	o.Private, o.Cache = []string{f.private}, ""
 	var said bytes.Buffer
-	out, err := New(o, Report{Level: level}).Run(ctx, Command{
-		Argv: []string{ownProgram, helperName, "probe", string(task)}, Dir: f.work, Env: []string{"HOME=" + o.Home}, Stdout: &said, Timeout: testPatience,
+	out, err := b.Run(ctx, Command{
+		Argv: []string{ownProgram, helperName, "probe", string(task)}, Dir: f.work, Env: []string{"HOME=" + b.options.Home}, Stdout: &said, Timeout: testPatience,
 	}, Bounds{Workdir: f.work, Scratch: f.scratch})
 	if err != nil {
 		return nil, err
