@@ -56,6 +56,9 @@ func (a *CoderAgent) Answer(ctx context.Context, callID string, r ClientResult) 
 		if !slices.ContainsFunc(s.script.Delegated(), func(c chat.ToolCall) bool { return c.ID == callID }) {
 			return &NotWaitingError{CallID: callID}
 		}
+		if m, ok := s.script.Last(); ok && m.Asks(callID) {
+			r.Continue = true // as after a decision, whoever answers
+		}
 		if err := s.replaceTools(r.Tools); err != nil {
 			return err
 		}
@@ -113,6 +116,8 @@ func (s *state) settleCall(event chat.Event, callID, by string, also ...func(*st
 		s.session.Status = string(Running)
 	case !waits:
 		s.session.Status = string(Idle)
+	default:
+		s.session.Status = string(waitsFor(next))
 	}
 	s.claim()
 	err := s.write(store.Safe, func(tx *store.Tx) error {

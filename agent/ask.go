@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/permission"
 	"github.com/coder-agent/coder/agent/store"
 )
 
@@ -361,8 +362,8 @@ func (t *turn) offers(tool string) bool {
 	return ours || slices.ContainsFunc(t.offered, func(s chat.ToolSpec) bool { return s.Name == tool })
 }
 
-// receive judges a complete call at once: it may run, waits for a decision, or has its result already. A call of a
-// client's tool is not judged: what it does, it does where the user is.
+// receive judges a complete call at once: it may run, waits for a decision or an answer, or has its result already. A call of
+// a client's tool is not judged: what it does, it does where the user is.
 func (t *turn) receive(e chat.ToolCalled) []chat.Event {
 	h := t.agent.host
 	tool, ok := h.tools[e.ToolName]
@@ -383,6 +384,9 @@ func (t *turn) receive(e chat.ToolCalled) []chat.Event {
 	call, bounds := chat.ToolCall{ID: e.ToolCallID, Name: e.ToolName, Input: e.Input}, t.bounds()
 	j := judge(tool, call, bounds)
 	t.noteJudged(call, bounds, j)
+	if tool.asks != nil && !bounds.alone && j.verdict.Decision != permission.Deny {
+		return []chat.Event{e, chat.Delegated{ToolCallID: e.ToolCallID, Question: true}}
+	}
 	return append([]chat.Event{e}, j.events(e.ToolCallID)...)
 }
 

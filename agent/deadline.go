@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,7 +13,7 @@ import (
 )
 
 // Nobody to answer never means yes. What becomes of calls that nobody decides on is a setting of the session: they wait for
-// ever, or are denied after a time, and the turn goes on with that. The time runs from the moment the turn parks; both are
+// ever, or are denied after a time, and the turn goes on with that. A question that nobody answers is the model's to decide. The time runs from the moment the turn parks; both are
 // in the session's row, so that neither a crash nor a restart starts it anew. While no host runs nothing is denied: what is
 // late by then is denied when the next one starts.
 
@@ -70,11 +71,18 @@ func (s *state) denyAt() time.Time {
 // waitsFrom notes in the row that is written next since when calls wait, or, with the zero time, that none does.
 func (s *state) waitsFrom(script *chat.Transcript, now time.Time) {
 	switch {
-	case len(script.Waiting()) == 0:
+	case len(script.Waiting())+len(script.Questions()) == 0:
 		s.session.Waiting = time.Time{}
 	case s.session.Waiting.IsZero():
 		s.session.Waiting = now
 	}
+}
+
+// alone is the result of a question that nobody has answered in time.
+func (s *state) alone(c chat.ToolCall) (chat.ClientAnswered, error) {
+	text := chat.Unanswered(s.agent.host.tools[c.Name].Asks(c.Input), "nobody answered within "+shortTime(*s.session.DenyAfter))
+	output, err := json.Marshal(text)
+	return chat.ClientAnswered{ToolCallID: c.ID, Output: output, Continue: true}, err
 }
 
 // unanswered is the denial of a call on which nobody has decided in time.
@@ -109,7 +117,7 @@ func (t *turn) denyAtOnce(ctx context.Context) (denied bool, err error) {
 	return denied, err
 }
 
-// denyLate denies the calls whose time is up and lets the turn go on. A session that waits for another provider is its
+// denyLate denies the calls whose time is up, answers the questions for whoever has not, and lets the turn go on. A session that waits for another provider is its
 // host's to look after.
 func (s *state) denyLate() error {
 	at := s.denyAt()
@@ -122,6 +130,16 @@ func (s *state) denyLate() error {
 	for _, c := range s.script.Waiting() {
 		s.agent.host.opts.Logger.Info("a call is denied: nobody decided", "session", s.agent.key, "call", c.ID)
 		if err := s.settleCall(s.unanswered(c.ID), c.ID, ""); err != nil {
+			return err
+		}
+	}
+	for _, c := range s.script.Questions() {
+		s.agent.host.opts.Logger.Info("a question is over: nobody answered", "session", s.agent.key, "call", c.ID)
+		answer, err := s.alone(c)
+		if err == nil {
+			err = s.settleCall(answer, c.ID, "")
+		}
+		if err != nil {
 			return err
 		}
 	}

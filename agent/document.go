@@ -30,6 +30,7 @@ type Document struct {
 	Clients  map[string]int  `json:"clients"` // connections by kind
 
 	ClientCalls []ClientCall `json:"clientCalls"` // calls that wait for their results from a client
+	Questions   []Questions  `json:"questions"`   // calls that wait for the user's answers
 
 	ParentSession string `json:"parentSession,omitempty"` // of a fork
 	ForkedAt      string `json:"forkedAt,omitempty"`      // the last message that the fork took over
@@ -80,7 +81,7 @@ func (s *state) document() []byte {
 		Title: s.session.Title, Workdir: s.session.Workdir, Model: s.session.Model,
 		Mode: s.mode(), Sandbox: s.agent.host.opts.Sandbox, Status: status,
 		Queued: len(s.queue), Provider: provider, Project: s.project(), Trust: s.trust(), Todo: append([]chat.Todo{}, s.todo...), Usage: usage,
-		Context: ContextUse{Tokens: s.context, Window: s.window}, OnAsk: FormatOnAsk(s.session.DenyAfter), Pending: small(s.pending()), Clients: s.clients(), ClientCalls: s.clientCalls(),
+		Context: ContextUse{Tokens: s.context, Window: s.window}, OnAsk: FormatOnAsk(s.session.DenyAfter), Pending: small(s.pending()), Clients: s.clients(), ClientCalls: s.clientCalls(), Questions: s.questions(),
 		ParentSession: s.session.ForkedFrom, ForkedAt: s.session.ForkedAt,
 	})
 	if err != nil {
@@ -107,7 +108,11 @@ const maxInput = 4 << 10
 
 func (s *state) clientCalls() []ClientCall {
 	list := []ClientCall{}
+	m, _ := s.script.Last()
 	for _, c := range s.script.Delegated() {
+		if m.Asks(c.ID) {
+			continue
+		}
 		call := ClientCall{ToolCallID: c.ID, ToolName: c.Name, Input: c.Input}
 		if len(call.Input) > maxInput {
 			call.Input = nil

@@ -68,7 +68,7 @@ func (s *state) chooseOnAsk(row *store.Session, want string, page bool) error {
 		return refusal("onAsk: " + err.Error())
 	}
 	row.DenyAfter = after
-	if row.Waiting.IsZero() && len(s.script.Waiting()) > 0 && s.turn == nil {
+	if row.Waiting.IsZero() && len(s.script.Waiting())+len(s.script.Questions()) > 0 && s.turn == nil {
 		row.Waiting = s.agent.host.opts.Now()
 	}
 	return nil

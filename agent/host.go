@@ -215,6 +215,7 @@ const (
 	Idle    Status = "idle"
 	Running Status = "running"
 	Waiting Status = "waiting" // for a decision, or for a client's results
+	Asking  Status = "asking"  // a question waits for the user's answer, and no call for a decision
 
 	// Interrupted is a session whose turn is open, or whose prompt waits for its turn, and no host goes on with it: none
 	// runs, or one of another provider than the work was accepted for.

@@ -24,10 +24,12 @@ type judgement struct {
 type bounds struct {
 	policy  permission.Policy
 	sandbox string // what bounds a command, in words
+	alone   bool   // nobody answers, and nothing waits
 }
 
 func (s *state) bounds() bounds {
-	return bounds{policy: s.policy(), sandbox: s.agent.host.opts.Sandbox}
+	after := s.session.DenyAfter
+	return bounds{policy: s.policy(), sandbox: s.agent.host.opts.Sandbox, alone: after != nil && *after == 0}
 }
 
 // policy is the session's mode, where it works, and the rules that hold for it: the user's, its own, and of its folder's those

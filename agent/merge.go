@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -11,13 +12,16 @@ import (
 
 // merge takes the user messages of a request into a fork of the transcript, by the rules of the Agents SDK: known ids
 // are updated, unknown ones appended, and of a transcript in which every id is known, the messages that it leaves out
-// go. Calls that wait for a decision are denied, those that wait for a client's result have failed. It returns the fork and
-// what to write.
+// go. Calls that wait for a decision are denied, those that wait for a client's result have failed, and a question is
+// answered by the user's own words. It returns the fork and what to write.
 func (s *state) merge(incoming []chat.Message) (*chat.Transcript, func(*store.Tx) error, error) {
 	next := s.script.Fork()
 	retain(next, incoming)
 	for _, c := range next.Waiting() {
 		next.Apply(chat.Decided{ToolCallID: c.ID, Reason: "the user sent a new prompt instead"})
+	}
+	for _, c := range next.Questions() {
+		next.Apply(chat.ClientAnswered{ToolCallID: c.ID, Output: ownWords})
 	}
 	for _, c := range slices.Concat(next.Delegated(), next.Owed().Calls) { // the latter stood behind one that waited
 		next.Apply(chat.ToolFailed{ToolCallID: c.ID, ErrorText: "not run: the user sent a new prompt instead"})
@@ -28,6 +32,9 @@ func (s *state) merge(incoming []chat.Message) (*chat.Transcript, func(*store.Tx
 	}
 	return next, s.rewrite(next), nil
 }
+
+// ownWords is the answer to a question after which the user has just gone on talking. One who had spoken before is no other case.
+var ownWords = json.RawMessage(`"the user wrote the message that follows instead of choosing: take it as the answer, as far as it is one"`)
 
 // retain drops what the request leaves out, if it is the transcript edited: it begins with the first message, as pages send
 // it, and holds no id that is new. A message or two from the middle are none: all else would go with them.

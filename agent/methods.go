@@ -36,6 +36,8 @@ var methods = map[string]Method{
 	"approvals":   {Pages: PagesMay, call: method0(func(a *CoderAgent, ctx context.Context) (any, error) { return a.approvals(ctx) })},
 	"usage":       {Pages: PagesMay, call: method0(func(a *CoderAgent, ctx context.Context) (any, error) { return a.usage(ctx) })},
 	"decide":      {Ordered: true, Pages: PagesLess, call: decideMethod},
+	"questions":   {Pages: PagesMay, call: method0(func(a *CoderAgent, ctx context.Context) (any, error) { return a.questions(ctx) })},
+	"answer":      {Ordered: true, Pages: PagesMay, call: answerMethod},
 	"rules":       {Pages: PagesMay, call: method0(func(a *CoderAgent, ctx context.Context) (any, error) { return a.Rules(ctx) })},
 	"removeRule": {Ordered: true, Pages: PagesMay, call: method1(func(a *CoderAgent, ctx context.Context, id int64) (any, error) {
 		return nil, a.RemoveRule(ctx, id)

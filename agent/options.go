@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -101,10 +102,13 @@ func (e *HeldError) Hint() string {
 }
 
 // A NotWaitingError says that no decision is wanted for a call: it is unknown, or somebody was faster.
-type NotWaitingError struct{ CallID string }
+type NotWaitingError struct {
+	CallID string
+	For    string // what is not wanted, with its article; "" is a decision
+}
 
 func (e *NotWaitingError) Error() string {
-	return fmt.Sprintf("tool call %s does not wait for a decision", e.CallID)
+	return fmt.Sprintf("tool call %s does not wait for %s", e.CallID, cmp.Or(e.For, "a decision"))
 }
 
 // Hint names the way to see what waits.

@@ -27,6 +27,7 @@ type Tool struct {
 	Models func(id string) bool
 
 	run    func(ctx context.Context, input json.RawMessage) (Result, error)
+	asks   func(input json.RawMessage) []chat.Ask // nil: the tool asks nothing
 	action func(input json.RawMessage) (Action, error)
 	show   func(input json.RawMessage, find func(path string) string) string
 }
@@ -67,6 +68,10 @@ type Shower interface {
 	Show(find func(path string) string) string
 }
 
+// An Asker is an argument type that asks the user something. A call of such a tool is not run: it waits for the answer of any
+// client, and that is its result. Run is for sessions where nobody answers.
+type Asker interface{ Asks() []chat.Ask }
+
 // NewTool returns a tool whose arguments are an Args, a struct with json and jsonschema tags. The schema is derived
 // from Args. An error that run returns is written for the model and ends only the call: it says what to try next. Run
 // reaches its agent with FromContext. NewTool panics when Args has no schema: a bug in our own wiring.
@@ -75,7 +80,7 @@ func NewTool[Args any](name string, e permission.Effect, desc string, run func(c
 	if err != nil {
 		panic(fmt.Sprintf("agent: the arguments of tool %s: %v", name, err))
 	}
-	return Tool{
+	t := Tool{
 		Name: name, Description: desc, Effect: e, Schema: schema,
 		run: func(ctx context.Context, input json.RawMessage) (Result, error) {
 			args, err := decodeArgs[Args](input)
@@ -106,6 +111,16 @@ func NewTool[Args any](name string, e permission.Effect, desc string, run func(c
 			return out.String()
 		},
 	}
+	if _, ok := any(*new(Args)).(Asker); ok {
+		t.asks = func(input json.RawMessage) []chat.Ask {
+			args, err := decodeArgs[Args](input)
+			if err != nil {
+				return nil
+			}
+			return any(args).(Asker).Asks()
+		}
+	}
+	return t
 }
 
 // Run runs the tool. The context must come from the agent, or FromContext gives a nil agent to the tool.
@@ -115,6 +130,14 @@ func (t Tool) Run(ctx context.Context, input json.RawMessage) (Result, error) {
 
 // Action says what a call with this input would do. The error, for input that does not fit, is written for the model.
 func (t Tool) Action(input json.RawMessage) (Action, error) { return t.action(input) }
+
+// Asks are the questions to the user that a call with this input asks; nil when it asks none.
+func (t Tool) Asks(input json.RawMessage) []chat.Ask {
+	if t.asks == nil {
+		return nil
+	}
+	return t.asks(input)
+}
 
 // decodeArgs reads a call's arguments. Unknown names are ignored; an Args that knows the habits of other agents
 // implements json.Unmarshaler.

@@ -109,6 +109,8 @@ func (t *turn) run(ctx context.Context) (chat.FinishReason, error) {
 				continue
 			}
 			return chat.FinishApproval, nil // parked: a decision runs it again
+		case owed.Questions > 0:
+			return chat.FinishQuestion, nil // parked: the answers run it again
 		case owed.Client:
 			return chat.FinishClient, nil // parked: the results of its tools run it again
 		case owed.Reply && owed.denied != nil:
@@ -181,8 +183,10 @@ func (s *state) settle(t *turn, reason chat.FinishReason, cause error) bool {
 		s.leave(t)
 		return true
 	}
-	if owed := s.script.Owed(); reason == chat.FinishStop && owed.Reply || reason == chat.FinishApproval && owed.Approvals == 0 {
-		return false // steered, or decided, at the last moment
+	owed := s.script.Owed()
+	if reason == chat.FinishStop && owed.Reply || reason == chat.FinishApproval && owed.Approvals == 0 ||
+		reason == chat.FinishQuestion && owed.Questions == 0 {
+		return false // steered, decided or answered at the last moment
 	}
 	if !s.stops(reason) {
 		return false // steered likewise
@@ -235,7 +239,9 @@ func (s *state) lastWords(t *turn, reason chat.FinishReason, cause error) []chat
 }
 
 // parks reports whether a turn that ended so may go on later.
-func parks(r chat.FinishReason) bool { return r == chat.FinishApproval || r == chat.FinishClient }
+func parks(r chat.FinishReason) bool {
+	return r == chat.FinishApproval || r == chat.FinishClient || r == chat.FinishQuestion
+}
 
 // unfinished is the result of a call that the end of its turn leaves without one.
 func (s *state) unfinished(c chat.ToolCall, reason chat.FinishReason) string {
@@ -273,7 +279,7 @@ func (s *state) finish(t *turn, events []chat.Event) error {
 		}
 		s.session.Status = string(Running)
 	case parks(end.Reason) && len(next.Waiting())+len(next.Delegated()) > 0:
-		s.session.Status = string(Waiting) // the turn is over: what is said about its calls opens a continuation
+		s.session.Status = string(waitsFor(next)) // the turn is over: what is said about its calls opens a continuation
 	}
 	err = s.write(store.Safe, func(tx *store.Tx) error {
 		if err := tx.AppendEvents(s.agent.key, row.ID, t.n, bodies); err != nil {

@@ -1,5 +1,5 @@
 // Package tools holds the tools that every agent has: read, write, edit, apply_patch, bash, grep, glob, schedule,
-// todo and fetch.
+// todo, fetch and ask_user.
 //
 // Each tool is a thin function that finds its agent in the context, and a function below it that does the work with
 // the little it needs of the agent: a session. Results are plain text for the model; errors name the cause, the fact
@@ -28,7 +28,7 @@ type Options struct {
 // All returns the built-in tools, always in the same order: what is sent to the model must not change between two
 // requests, or the provider's cache is lost.
 func All(o Options) []agent.Tool {
-	return []agent.Tool{Read(), Write(), Edit(), ApplyPatch(), Bash(o.Sandbox), Grep(), Glob(), Schedule(), Todo(), Fetch(o.Port)}
+	return []agent.Tool{Read(), Write(), Edit(), ApplyPatch(), Bash(o.Sandbox), Grep(), Glob(), Schedule(), Todo(), Fetch(o.Port), AskUser()}
 }
 
 // A session is what tools need of the agent that runs them. *agent.CoderAgent is one, also when it is nil: then every

@@ -142,9 +142,11 @@ type (
 		Unanswered bool   `json:"unanswered,omitempty"` // denied because nobody decided in time
 		Rule       string `json:"rule,omitempty"`       // that was stored with it
 	}
-	// Delegated says that a client runs the tool of the call: nothing runs here, and the turn ends with the step.
+	// Delegated says that a client runs the tool of the call: nothing runs here, and the turn ends with the step. Of a
+	// question to the user any client gives the answer, and the turn goes on with that.
 	Delegated struct {
 		ToolCallID string `json:"toolCallId"`
+		Question   bool   `json:"question,omitempty"` // the tool is one of ours that asks the user
 	}
 	// ClientAnswered is a client's result of a call that was delegated: Output or, when Failed, ErrorText.
 	ClientAnswered struct {
@@ -176,6 +178,7 @@ const (
 	FinishStop      FinishReason = "stop"
 	FinishApproval  FinishReason = "approval"
 	FinishClient    FinishReason = "client-tool" // a client owes the results of its tools
+	FinishQuestion  FinishReason = "question"    // the user owes answers to the model's questions
 	FinishStepLimit FinishReason = "step-limit"
 	FinishLength    FinishReason = "length"
 	FinishFiltered  FinishReason = "filtered"

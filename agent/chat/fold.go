@@ -130,6 +130,7 @@ func (t *Transcript) endStep(s Step) {
 	if n := len(m.Steps); n > 0 && m.Steps[n-1].Status == StepOpen {
 		open := m.Steps[n-1]
 		s.Usage, s.Client, s.Continue, s.Judged = s.Usage.Add(open.Usage), open.Client, open.Continue, open.Judged
+		s.Questions = open.Questions
 		m.Steps[n-1] = s
 	}
 	clear(t.parts)
@@ -183,7 +184,7 @@ func (t *Transcript) applyTool(e Event) {
 		t.update(e.ToolCallID, func(c *ToolCall) { decide(c, e) })
 		t.goOn()
 	case Delegated:
-		t.delegate(e.ToolCallID)
+		t.delegate(e)
 	case ClientAnswered:
 		t.answer(e)
 	case ToolStarted:
@@ -203,12 +204,16 @@ func (t *Transcript) applyTool(e Event) {
 	}
 }
 
-// delegate notes in the open step that a client runs the call.
-func (t *Transcript) delegate(callID string) {
+// delegate notes in the open step that a client runs the call, or answers it.
+func (t *Transcript) delegate(e Delegated) {
 	m := t.last()
 	n := len(m.Steps) - 1
-	if n >= 0 && !slices.Contains(m.Steps[n].Client, callID) {
-		m.Steps[n].Client = append(slices.Clip(m.Steps[n].Client), callID)
+	if n < 0 || slices.Contains(m.Steps[n].Client, e.ToolCallID) {
+		return
+	}
+	m.Steps[n].Client = append(slices.Clip(m.Steps[n].Client), e.ToolCallID)
+	if e.Question {
+		m.Steps[n].Questions = append(slices.Clip(m.Steps[n].Questions), e.ToolCallID)
 	}
 }
 

@@ -60,6 +60,8 @@ type Step struct {
 	Client   []string `json:"client,omitempty"`
 	Continue bool     `json:"continue,omitempty"`
 
+	Questions []string `json:"questions,omitempty"` // those of Client that ask the user something: any client brings the answer
+
 	Judged []Judged `json:"judged,omitempty"` // calls of the response that were asked for or denied, in the order of the verdicts
 }
 

@@ -16,6 +16,7 @@ func (t *Transcript) Call(callID string) (ToolCall, bool) {
 type Owed struct {
 	Calls     []ToolCall // to run, in the order of the model, up to the first that waits; those with Started may have acted before a crash
 	Approvals int        // calls that wait for a decision
+	Questions int        // calls that wait for the user's answer
 	Client    bool       // a client owes results, or its tools were called in this turn: the turn ends, their results open another
 	Reply     bool       // the model must answer
 	Compact   bool       // a compaction has begun, or was broken off: before anything else
@@ -50,6 +51,10 @@ func (t *Transcript) Owed() Owed {
 		case ToolCall:
 			calls++
 			switch {
+			case m.delegated(step, p.ID) && m.Asks(p.ID):
+				if !p.Finished() {
+					o.Questions++
+				}
 			case m.delegated(step, p.ID):
 				o.Client = o.Client || !p.Finished() || step >= t.turns
 			case p.State == InputAvailable, p.State == ApprovalResponded:

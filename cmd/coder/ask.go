@@ -35,10 +35,10 @@ var errLeft = errors.New("left waiting")
 func (q *questioner) follow(ctx context.Context, session *client.Session, about headless.Result, options headless.Options) error {
 	for {
 		result, err := headless.Follow(ctx, session, about, options)
-		if err != nil || result.Reason != chat.FinishApproval {
+		if err != nil || result.Reason != chat.FinishApproval && result.Reason != chat.FinishQuestion {
 			return turnOutcome(result, err)
 		}
-		left, err := q.decide(ctx, session, result)
+		left, err := q.settle(ctx, session, result)
 		switch {
 		case err != nil && !errors.Is(err, errLeft):
 			return err
@@ -47,6 +47,33 @@ func (q *questioner) follow(ctx context.Context, session *client.Session, about 
 		}
 		about = headless.Result{Session: result.Session, Workdir: result.Workdir, Model: result.Model, Mode: result.Mode}
 	}
+}
+
+// settle asks about all that waits and returns how much still does.
+func (q *questioner) settle(ctx context.Context, session *client.Session, r headless.Result) (left int, err error) {
+	if len(r.Approvals) > 0 {
+		left, err = q.decide(ctx, session, r)
+	}
+	if err != nil {
+		return left, err
+	}
+	for i, asked := range r.Questions {
+		answers, err := q.answers(ctx, asked)
+		if err == nil {
+			err = answer(ctx, session, asked, answers, &headless.Result{Session: r.Session})
+		}
+		if errors.Is(err, errLeft) {
+			headless.PrintQuestions(q.app.stderr, r.Session, r.Questions[i:])
+		}
+		if refused, ok := errors.AsType[*client.RefusedError](err); ok { // somebody else was faster, or the deadline was
+			fmt.Fprintf(q.app.stderr, "not taken: %s\n", plain.Line(refused.Text, 300))
+			continue
+		}
+		if err != nil {
+			return left, err
+		}
+	}
+	return left, nil
 }
 
 // decide asks about the calls that wait, one after the other, and returns how many still do.

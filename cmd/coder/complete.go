@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/coder-agent/coder/agent"
+	"github.com/coder-agent/coder/agent/chat"
 	"github.com/coder-agent/coder/agent/permission"
 	"github.com/coder-agent/coder/agent/plain"
 	"github.com/coder-agent/coder/cmd/internal/headless"
@@ -92,12 +93,23 @@ func (a *app) completeWaiting(cmd *cobra.Command, args []string, part string) ([
 	case 0:
 		return a.completeSessions(func(s agent.Session) bool { return s.Status == agent.Waiting })(cmd, args, part)
 	case 1:
-		return a.completeCalls(cmd, args[0]), none | cobra.ShellCompDirectiveKeepOrder
+		return a.completeCalls(cmd, args[0], func(t transcript) []chat.ToolCall { return t.waiting }), none | cobra.ShellCompDirectiveKeepOrder
 	}
 	return nil, none
 }
 
-func (a *app) completeCalls(cmd *cobra.Command, session string) []string {
+// completeAsking completes the arguments of answer likewise.
+func (a *app) completeAsking(cmd *cobra.Command, args []string, part string) ([]string, cobra.ShellCompDirective) {
+	switch len(args) {
+	case 0:
+		return a.completeSessions(func(s agent.Session) bool { return s.Status == agent.Asking || s.Status == agent.Waiting })(cmd, args, part)
+	case 1:
+		return a.completeCalls(cmd, args[0], func(t transcript) []chat.ToolCall { return t.asking }), none | cobra.ShellCompDirectiveKeepOrder
+	}
+	return nil, none
+}
+
+func (a *app) completeCalls(cmd *cobra.Command, session string, calls func(transcript) []chat.ToolCall) []string {
 	ctx, cancel := context.WithTimeout(cmd.Context(), completeTimeout)
 	defer cancel()
 	c, _ := a.resolve(cmd)
@@ -110,7 +122,7 @@ func (a *app) completeCalls(cmd *cobra.Command, session string) []string {
 	}
 	var ids []string
 	summary := summaries()
-	for _, call := range t.waiting {
+	for _, call := range calls(t) {
 		ids = append(ids, described(call.ID, call.Name+" "+summary(call)))
 	}
 	return ids

@@ -236,6 +236,12 @@ func (a *app) answer(ctx context.Context, question string) (text string, given b
 
 // answerUnless is answer for a command that sees to signals itself: after one no answer is given.
 func (a *app) answerUnless(ctx context.Context, question string, signals <-chan os.Signal) (text string, given bool, err error) {
+	text, given, err = a.lineUnless(ctx, question, signals)
+	return strings.ToLower(text), given, err
+}
+
+// lineUnless is answerUnless for what is more than a yes or no: the line as it was typed.
+func (a *app) lineUnless(ctx context.Context, question string, signals <-chan os.Signal) (text string, given bool, err error) {
 	fmt.Fprint(a.stderr, question)
 	if a.lines == nil {
 		a.lines = bufio.NewReader(a.stdin)
@@ -254,7 +260,7 @@ func (a *app) answerUnless(ctx context.Context, question string, signals <-chan 
 		if got.err != nil && !errors.Is(got.err, io.EOF) {
 			return "", false, fmt.Errorf("reading your answer: %w", got.err)
 		}
-		return strings.ToLower(strings.TrimSpace(got.text)), got.err == nil || got.text != "", nil
+		return strings.TrimSpace(got.text), got.err == nil || got.text != "", nil
 	case <-signals:
 		return "", false, nil
 	case <-ctx.Done():

@@ -20,9 +20,10 @@ import (
 // with what the host does not show to clients, the steps.
 type transcript struct {
 	session  agent.Session
-	messages []chat.Message // that of the open turn as far as it is
-	queued   []chat.Message // prompts that wait for their turn
-	waiting  []chat.ToolCall
+	messages []chat.Message         // that of the open turn as far as it is
+	queued   []chat.Message         // prompts that wait for their turn
+	waiting  []chat.ToolCall        // for a decision
+	asking   []chat.ToolCall        // for an answer
 	asked    map[string]chat.Judged // the questions about them
 	rules    []store.Rule
 	last     store.Turn // that is done
@@ -106,7 +107,7 @@ func (t *transcript) fold(ctx context.Context, s *store.Store, key string, turns
 			script.Apply(e)
 		}
 	}
-	t.messages, t.waiting = script.Snapshot(), script.Waiting()
+	t.messages, t.waiting, t.asking = script.Snapshot(), script.Waiting(), script.Questions()
 	t.asked = map[string]chat.Judged{}
 	for _, c := range t.waiting {
 		if asked, ok := script.Asked(c.ID); ok {
@@ -135,7 +136,7 @@ func (t *transcript) approvals() (list []headless.Approval) {
 // print prints the transcript for people.
 func (t *transcript) print(out io.Writer) error {
 	doc := headless.Transcript{
-		Session: t.session.Name, Messages: t.messages, Queued: t.queued, Summary: summaries(), Show: tools.Show, End: t.end(),
+		Session: t.session.Name, Messages: t.messages, Queued: t.queued, Summary: summaries(), Show: tools.Show, Asks: asksOf(), End: t.end(),
 	}
 	doc.Open = string(t.session.Status)
 	return headless.PrintTranscript(out, doc)
@@ -158,10 +159,16 @@ func (t *transcript) end() string {
 		}
 		return "It was interrupted: no host runs. The next one that asks the same provider goes on with it."
 	case agent.Waiting:
+		if len(t.waiting) == 0 {
+			break // for a client
+		}
 		if len(t.waiting) > 1 {
 			return fmt.Sprintf("%d calls wait for your decision: coder approve %s CALL, or coder deny %s CALL; --all decides on all", len(t.waiting), name, name)
 		}
 		return fmt.Sprintf("It waits for your decision: coder approve %s, or coder deny %s", name, name)
+	}
+	if len(t.asking) > 0 {
+		return "It waits for your answer: coder answer " + name
 	}
 	switch t.last.Reason {
 	case "", chat.FinishStop:

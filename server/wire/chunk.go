@@ -94,6 +94,7 @@ var finishReasons = map[chat.FinishReason]string{
 	chat.FinishStop:      "stop",
 	chat.FinishApproval:  "tool-calls",
 	chat.FinishClient:    "tool-calls",
+	chat.FinishQuestion:  "tool-calls",
 	chat.FinishStepLimit: "tool-calls",
 	chat.FinishLength:    "length",
 	chat.FinishFiltered:  "content-filter",

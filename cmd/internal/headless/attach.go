@@ -117,6 +117,9 @@ func (a *attachment) state(raw json.RawMessage) error {
 		a.show.waiting("waiting for approval", a.doc.Pending)
 		a.show.note("%s", ending[chat.FinishApproval])
 	}
+	if a.show.questions(a.doc.Questions); len(a.doc.Pending) == 0 && len(a.doc.Questions) > 0 {
+		a.show.note("%s", ending[chat.FinishQuestion])
+	}
 	a.show.note("no turn runs; showing what comes (Ctrl-C leaves and stops nothing)")
 	return nil
 }

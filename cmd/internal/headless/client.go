@@ -20,6 +20,9 @@ func (f *follower) client(e chat.Event) {
 	case chat.ToolCalled:
 		f.call(e.ToolCallID).input = e.Input
 	case chat.Delegated:
+		if e.Question {
+			return
+		}
 		c := f.call(e.ToolCallID)
 		f.result.ClientCalls = append(f.result.ClientCalls, ClientCall{ToolCallID: e.ToolCallID, ToolName: c.name, Input: c.input})
 	case chat.ClientAnswered:

@@ -2,8 +2,10 @@ package headless
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/plain"
 )
 
 // A document is what of the session's state document matters here.
@@ -14,6 +16,8 @@ type document struct {
 	Status  string
 	Queued  int
 	Pending []Approval
+
+	Questions []Questions
 }
 
 // state takes a new state document. One that cannot be read tells nothing.
@@ -39,7 +43,8 @@ func (f *follower) waits() {
 // superseded is why a prompt denies what waits: the agent's own words.
 const superseded = "the user sent a new prompt instead"
 
-// begins notes the calls that the prompt of the turn has denied: those that waited when it began.
+// begins notes the calls that the prompt of the turn has denied, and tells the questions that it has answered: those that
+// waited when it began.
 func (f *follower) begins(started chat.TurnStarted) {
 	if !f.prompted || started.MessageID == "" {
 		return
@@ -49,10 +54,20 @@ func (f *follower) begins(started chat.TurnStarted) {
 			ToolCallID: a.ToolCallID, ToolName: a.ToolName, Summary: a.Summary, Reason: superseded,
 		})
 	}
+	for _, q := range f.doc.Questions {
+		headers := make([]string, len(q.Questions))
+		for i, ask := range q.Questions {
+			headers[i] = ask.Header
+		}
+		f.show.note("answered by this prompt: %s", plain.VisibleLine(strings.Join(headers, ", "), summaryWidth))
+	}
 }
 
 // tell shows what was decided before the turn.
 func (f *follower) tell() error {
+	for _, a := range f.result.Answered {
+		f.show.answered(a)
+	}
 	for _, d := range f.result.Decided {
 		f.show.decision(d)
 		if f.options.Format != JSONL {

@@ -259,13 +259,17 @@ func (f *follower) ended(ctx context.Context, end client.TurnEnded) error {
 			f.result.Reason = chat.FinishStop
 		}
 	}
-	if f.result.Reason != chat.FinishApproval {
+	switch f.result.Reason {
+	case chat.FinishQuestion:
+		return f.unanswered(ctx)
+	case chat.FinishApproval:
+	default:
 		return nil
 	}
 	if err := f.session.Call(ctx, "approvals", &f.result.Approvals); err != nil {
 		return fmt.Errorf("asking what waits for a decision: %w", err)
 	}
-	return nil
+	return f.unanswered(ctx)
 }
 
 // lost reads from the transcript how a turn ended whose events are no longer kept.
@@ -286,6 +290,13 @@ func (f *follower) lost(ctx context.Context) error {
 	}
 	if len(chat.NewTranscript(messages).Waiting()) > 0 {
 		f.result.Reason = chat.FinishApproval
+		return nil
+	}
+	if err := f.unanswered(ctx); err != nil {
+		return err
+	}
+	if len(f.result.Questions) > 0 {
+		f.result.Reason = chat.FinishQuestion
 	}
 	return nil
 }

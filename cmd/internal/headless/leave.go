@@ -17,6 +17,7 @@ type left struct {
 	Mode     string     `json:"mode"`
 	Detached bool       `json:"detached"`
 	Decided  []Decision `json:"decided,omitempty"`
+	Answered []Answer   `json:"answered,omitempty"`
 }
 
 // Leave waits until the agent has taken what was sent, tells which turn that is and leaves it to the host.
@@ -30,7 +31,10 @@ func Leave(ctx context.Context, s *client.Session, r Result, o Options) error {
 	}
 	doc := left{
 		Session: f.result.Session, Turn: f.result.Turn, Workdir: f.result.Workdir, Model: f.result.Model,
-		Mode: f.result.Mode, Detached: true, Decided: f.result.Decided,
+		Mode: f.result.Mode, Detached: true, Decided: f.result.Decided, Answered: f.result.Answered,
+	}
+	for _, a := range doc.Answered {
+		f.show.answered(a)
 	}
 	for _, d := range doc.Decided {
 		f.show.decision(d)
@@ -86,17 +90,23 @@ func (f *follower) heard(ctx context.Context) error {
 	}
 }
 
-// Park tells what was decided and what, r.Approvals, still waits: until that is decided too no turn goes on.
+// Park tells what was decided or answered and what, r.Approvals and r.Questions, still waits: until that is settled too no turn
+// goes on.
 func Park(ctx context.Context, s *client.Session, r Result, o Options) (Result, error) {
 	f := newFollower(s, r, o)
 	if err := f.heard(ctx); err != nil {
 		return f.result, err
 	}
-	f.result.Turn, f.result.Reason, f.result.ExitCode = "", chat.FinishApproval, code(chat.FinishApproval)
+	f.result.Turn, f.result.Reason = "", chat.FinishApproval
+	if len(f.result.Approvals) == 0 {
+		f.result.Reason = chat.FinishQuestion
+	}
+	f.result.ExitCode = code(f.result.Reason)
 	if err := f.tell(); err != nil {
 		return f.result, err
 	}
 	f.show.waiting("still waiting for approval", f.result.Approvals)
+	f.show.questions(f.result.Questions)
 	f.show.note("%s", ending[f.result.Reason])
 	switch f.options.Format {
 	case JSON:
@@ -104,6 +114,11 @@ func Park(ctx context.Context, s *client.Session, r Result, o Options) (Result, 
 	case JSONL:
 		for _, a := range f.result.Approvals {
 			if err := f.line("coder-waiting", a); err != nil {
+				return f.result, err
+			}
+		}
+		for _, q := range f.result.Questions {
+			if err := f.line("coder-asking", q); err != nil {
 				return f.result, err
 			}
 		}

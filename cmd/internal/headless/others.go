@@ -70,7 +70,7 @@ func planned(m chat.Message) bool {
 }
 
 // commands are the kinds of clients of ours. The id of a connection begins with its kind.
-var commands = []string{"run", "approve", "deny", "schedule", "attach"}
+var commands = []string{"run", "approve", "deny", "answer", "schedule", "attach"}
 
 // who names the client of a connection for people.
 func who(id string) string {

@@ -185,6 +185,7 @@ func (p *progress) end(r Result) {
 		p.waiting("waiting for approval", r.Approvals)
 		p.unbounded(r)
 	}
+	p.questions(r.Questions)
 	if r.Reason == chat.FinishClient || r.Reason == chat.FinishApproval {
 		p.clientCalls(r.ClientCalls)
 	}
@@ -237,6 +238,7 @@ var ending = map[chat.FinishReason]string{
 	chat.FinishStop:      "done",
 	chat.FinishApproval:  "parked until you decide",
 	chat.FinishClient:    "parked until a client answers",
+	chat.FinishQuestion:  "parked until you answer",
 	chat.FinishStepLimit: "stopped at the step limit",
 	chat.FinishLength:    "cut off: the answer was too long",
 	chat.FinishFiltered:  "stopped by the provider's content filter",

@@ -26,6 +26,8 @@ type Result struct {
 	Hint      string            `json:"hint,omitempty"`
 
 	ClientCalls []ClientCall `json:"clientCalls,omitempty"` // calls that wait for a client's result
+	Questions   []Questions  `json:"questions,omitempty"`   // calls that wait for the user's answers
+	Answered    []Answer     `json:"answered,omitempty"`    // before the turn began
 }
 
 // An Approval is a tool call that waits for a decision.
@@ -60,7 +62,7 @@ func code(r chat.FinishReason) int {
 		return 0
 	case chat.FinishStepLimit:
 		return 3
-	case chat.FinishApproval, chat.FinishClient:
+	case chat.FinishApproval, chat.FinishClient, chat.FinishQuestion:
 		return 4
 	case chat.FinishBudget, chat.FinishLoop, chat.FinishDenied:
 		return 5

@@ -18,13 +18,14 @@ type Transcript struct {
 	Messages []chat.Message // with their Steps; the last may be of an open turn
 	Queued   []chat.Message // prompts that wait for their turn
 	Summary  func(chat.ToolCall) string
-	Show     Show   // what a call that waits would do
-	Open     string // what has become of the open turn, such as "running"
-	End      string // how it stands with the session; "" needs no word
+	Show     Show                           // what a call that waits would do
+	Asks     func(chat.ToolCall) []chat.Ask // the questions that a call asks
+	Open     string                         // what has become of the open turn, such as "running"
+	End      string                         // how it stands with the session; "" needs no word
 }
 
 // PrintTranscript prints a transcript for people. A call begins with > when it ran, with ! when it failed or was denied,
-// with ? when it waits for a decision, and with ~ when it has no result yet; ~ also tells where a response was cut off.
+// with ? when it waits for a decision or an answer, and with ~ when it has no result yet; ~ also tells where a response was cut off.
 func PrintTranscript(out io.Writer, t Transcript) error {
 	p := &page{Transcript: t}
 	for _, m := range t.Messages {
@@ -92,7 +93,7 @@ func (p *page) assistant(m chat.Message) {
 			p.ended(m, step)
 			step++
 		case chat.ToolCall:
-			p.call(part)
+			p.call(part, m.Asks(part.ID))
 		case chat.Steering:
 			p.head("you, meanwhile:")
 			fmt.Fprintln(&p.text, indent(part.Text))
@@ -119,16 +120,27 @@ func (p *page) ended(m chat.Message, step int) {
 	}
 }
 
-func (p *page) call(c chat.ToolCall) {
+func (p *page) call(c chat.ToolCall, asks bool) {
 	mark := map[chat.ToolState]string{
 		chat.OutputAvailable: ">", chat.OutputError: "!", chat.OutputDenied: "!", chat.ApprovalRequested: "?",
 	}[c.State]
-	if mark == "" {
+	waits := asks && c.State == chat.InputAvailable
+	switch {
+	case waits:
+		mark = "?"
+	case mark == "":
 		mark = "~"
 	}
 	summary := p.Summary(c)
 	p.line("%s %s", mark, title(c.Name, summary))
+	if asks && p.Asks != nil {
+		for _, l := range AskLines(p.Asks(c)) {
+			p.line("    %s", l)
+		}
+	}
 	switch {
+	case waits:
+		p.line("    waits: coder answer %s %s", p.Session, c.ID)
 	case c.Finished():
 		for _, l := range excerpt(c.Result(), resultLines, " (--json shows all)") {
 			p.line("    %s", l)
