@@ -43,7 +43,10 @@ func AskUser() agent.Tool {
 }
 
 // askUser answers where nobody does: else the call is not run, and waits.
-func askUser(_ context.Context, _ session, args askArgs) (agent.Result, error) {
+func askUser(ctx context.Context, s session, args askArgs) (agent.Result, error) {
+	if _, err := s.Workdir(ctx); err != nil { // there is not even an agent
+		return agent.Result{}, err
+	}
 	return agent.Result{Text: chat.Unanswered(args.Asks(), "nobody is here to answer")}, nil
 }
 

@@ -165,6 +165,7 @@ func TestAllHasAFixedOrderAndTheRightEffects(t *testing.T) {
 		{"schedule", permission.Plans},
 		{"todo", permission.Reads},
 		{"fetch", permission.Network},
+		{"ask_user", permission.Reads},
 	}
 	all := All(Options{})
 	if len(all) != len(want) {
@@ -225,8 +226,8 @@ func toolBlock(t *testing.T, model string) string {
 
 func TestAModelIsOfferedEditsOrPatches(t *testing.T) {
 	for model, want := range map[string]string{
-		"anthropic/claude-sonnet-4.5": "read write edit bash grep glob schedule todo fetch",
-		"openai/gpt-5.1":              "read apply_patch bash grep glob schedule todo fetch",
+		"anthropic/claude-sonnet-4.5": "read write edit bash grep glob schedule todo fetch ask_user",
+		"openai/gpt-5.1":              "read apply_patch bash grep glob schedule todo fetch ask_user",
 	} {
 		var names []string
 		for _, tool := range All(Options{}) {
@@ -263,6 +264,7 @@ func TestWhatACallWouldDoIsToldBefore(t *testing.T) {
 		{"to list schedules is to read", "schedule", `{"action":"list"}`, agent.Action{Summary: "list", Effect: permission.Reads}},
 		{"todo says how far it is", "todo", `{"items":[{"text":"a","status":"done"},{"text":"b","status":"in_progress"}]}`, agent.Action{Summary: "1 of 2 done; now: b"}},
 		{"fetch names the URL", "fetch", `{"uri":" https://example.com/a?b=c#d "}`, agent.Action{Summary: "https://example.com/a?b=c#d", URL: "https://example.com/a?b=c#d"}},
+		{"ask_user names its questions", "ask_user", `{"questions":[{"title":"Database","question":"Which?"},"and why?"]}`, agent.Action{Summary: "Database, and why?"}},
 		{"a glob that climbs says so", "glob", `{"pattern":"../x/*"}`, agent.Action{Summary: "../x/*", Reads: []string{"../x"}}},
 	}
 	for _, tt := range tests {
@@ -293,6 +295,7 @@ func TestOutsideAnAgentEveryToolSaysSo(t *testing.T) {
 		"schedule": `{"prompt":"x","in":"1h"}`,
 		"todo":     `{"items":[]}`,
 		"fetch":    `{"url":"https://example.com/"}`,
+		"ask_user": `{"questions":["why?"]}`,
 	}
 	for _, tool := range All(Options{}) {
 		if _, err := tool.Run(t.Context(), json.RawMessage(inputs[tool.Name])); err == nil || err.Error() != agent.ErrNoAgent.Error() {

@@ -34,7 +34,7 @@ every turn that comes, with who caused it: another terminal, a page, a schedule.
 cancels nothing when you press Ctrl-C or close the terminal, and it reads no stdin.
 
 With --once it ends with the turn that runs, or else with the next, with the exit codes of run:
-0 done, 1 error, 3 step limit, 4 waits for a decision, 5 stopped, 130 cancelled, or left with Ctrl-C.`,
+0 done, 1 error, 3 step limit, 4 waits for you, 5 stopped, 130 cancelled, or left with Ctrl-C.`,
 		Example: `  coder attach nightly
   coder attach nightly --once && notify-send 'nightly is done'
   coder attach nightly --output jsonl | jq -r 'select(.type == "coder-tool-started").summary'`,

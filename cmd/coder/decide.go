@@ -66,7 +66,7 @@ func (d *decideCommand) run(ctx context.Context, name, call string) error {
 		return err
 	}
 	// As long as another call waits, a host asks no model.
-	partly := len(chosen) < len(t.waiting) && !t.resumes
+	partly := len(chosen) < len(t.waiting)+len(t.asking) && !t.resumes
 	conn := &connector{app: d.app, config: d.config, anyProvider: true, keyless: partly, hold: partly}
 	session, err := client.Dial(ctx, client.Options{
 		Host: conn.address, Name: t.session.Name, Kind: d.kind(), Query: url.Values{"client": {"run"}},
@@ -81,7 +81,7 @@ func (d *decideCommand) run(ctx context.Context, name, call string) error {
 	}
 	options := headless.Options{Out: d.app.stdout, Err: d.app.stderr, Format: format, Show: tools.Show}
 	switch {
-	case len(about.Approvals) > 0:
+	case len(about.Approvals)+len(about.Questions) > 0:
 		return outcome(headless.Park(ctx, session, about, options))
 	case d.detach:
 		return headless.Leave(ctx, session, about, options)
@@ -186,7 +186,7 @@ func notWaiting(name, call string) error {
 	return fmt.Errorf("session %s has no call %s that waits for a decision", name, call)
 }
 
-// decide answers the calls and notes in r what was decided and what still waits.
+// decide answers the calls and notes in r what was decided and what still waits, for a decision or an answer.
 func (d *decideCommand) decide(ctx context.Context, session *client.Session, calls []string, r *headless.Result) error {
 	var waiting []headless.Approval
 	err := session.Call(ctx, "approvals", &waiting)
@@ -215,5 +215,5 @@ func (d *decideCommand) decide(ctx context.Context, session *client.Session, cal
 			"see it with: coder sessions show " + r.Session,
 		}
 	}
-	return nil
+	return session.Call(ctx, "questions", &r.Questions)
 }

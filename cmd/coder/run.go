@@ -59,9 +59,10 @@ A turn needs its terminal: 30 seconds after that has closed the host cancels it,
 it needs nobody.
 
 A call that needs your yes is asked for on the terminal. Without one the run parks, and exits with 4 and the command that
-decides; with --on-ask deny it goes on with a denial, for CI. Nobody to answer never means yes.
+decides; with --on-ask deny it goes on with a denial, for CI. Nobody to answer never means yes. What the agent itself asks is
+asked and answered likewise: see coder answer --help.
 
-Exit codes: 0 done, 1 error, 2 usage, 3 step limit, 4 waits for a decision, 5 stopped, 130 cancelled,
+Exit codes: 0 done, 1 error, 2 usage, 3 step limit, 4 waits for you, 5 stopped, 130 cancelled,
 141 nobody reads stdout.`,
 		Example: `  coder run 'fix the failing test'
   git diff | coder run 'review this'
