@@ -132,7 +132,7 @@ func (t *turn) runCall(ctx context.Context, c granted) error {
 	if err != nil {
 		return t.record(store.Safe, chat.ToolFailed{ToolCallID: c.ID, ErrorText: failure(ctx, err)})
 	}
-	output := chat.Output{Text: result.Text, Files: result.Files, Told: result.Told, Todo: result.Todo}
+	output := chat.Output{Text: result.Text, Files: result.Files, Told: result.Told, Todo: result.Todo, Usage: result.Usage}
 	if result.Details != nil {
 		details, err := json.Marshal(result.Details)
 		if err != nil {

@@ -26,6 +26,10 @@ type Tool struct {
 	// transcript may hold calls that another model made, which this one imitates.
 	Models func(id string) bool
 
+	// Backend is the URL that all calls of the tool ask, from the user's own config: "" is none. The policy judges its host, which
+	// may be one of this machine.
+	Backend string
+
 	run    func(ctx context.Context, input json.RawMessage) (Result, error)
 	asks   func(input json.RawMessage) []chat.Ask // nil: the tool asks nothing
 	action func(input json.RawMessage) (Action, error)
@@ -39,6 +43,7 @@ type Result struct {
 	Files   []chat.FileSeen // whole files that the model has now seen or written
 	Told    []string        // folders whose own instructions Text names; see CoderAgent.Untold
 	Todo    []chat.Todo     // the todo list as it now is; nil leaves it
+	Usage   chat.Usage      // what the call has cost itself; it counts for the turn, its budget and the session
 	Exit    *int            // of a command, for the audit log; nil: it ran none, or none that ended
 }
 

@@ -1,5 +1,5 @@
 // Package tools holds the tools that every agent has: read, write, edit, apply_patch, bash, grep, glob, schedule,
-// todo, fetch and ask_user.
+// todo, fetch, ask_user and, where the user's config says how, web_search.
 //
 // Each tool is a thin function that finds its agent in the context, and a function below it that does the work with
 // the little it needs of the agent: a session. Results are plain text for the model; errors name the cause, the fact
@@ -22,13 +22,18 @@ import (
 // Options are what the tools need of the host. The zero value works.
 type Options struct {
 	Sandbox *sandbox.Box // bounds commands; nil bounds nothing
+	Search  *Search      // where web_search asks; nil: there is no such tool
 	Port    func() int   // the host's own, which is never fetched from; nil, or 0: none yet
 }
 
 // All returns the built-in tools, always in the same order: what is sent to the model must not change between two
 // requests, or the provider's cache is lost.
 func All(o Options) []agent.Tool {
-	return []agent.Tool{Read(), Write(), Edit(), ApplyPatch(), Bash(o.Sandbox), Grep(), Glob(), Schedule(), Todo(), Fetch(o.Port), AskUser()}
+	list := []agent.Tool{Read(), Write(), Edit(), ApplyPatch(), Bash(o.Sandbox), Grep(), Glob(), Schedule(), Todo(), Fetch(o.Port), AskUser()}
+	if o.Search != nil {
+		list = append(list, WebSearch(o.Search))
+	}
+	return list
 }
 
 // A session is what tools need of the agent that runs them. *agent.CoderAgent is one, also when it is nil: then every

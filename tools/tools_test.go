@@ -167,6 +167,10 @@ func TestAllHasAFixedOrderAndTheRightEffects(t *testing.T) {
 		{"fetch", permission.Network},
 		{"ask_user", permission.Reads},
 	}
+	searching := All(Options{Search: &Search{URL: "http://127.0.0.1:1"}})
+	if last := searching[len(searching)-1]; len(searching) != len(want)+1 || last.Name != "web_search" || last.Effect != permission.Network {
+		t.Errorf("with a place to search the last of %d tools is %s with effect %s", len(searching), last.Name, last.Effect)
+	}
 	all := All(Options{})
 	if len(all) != len(want) {
 		t.Fatalf("All(Options{}) has %d tools, want %d", len(all), len(want))
@@ -207,7 +211,7 @@ func toolBlock(t *testing.T, model string) string {
 		Parameters  json.RawMessage `json:"parameters"`
 	}
 	var specs []spec
-	for _, tool := range All(Options{}) {
+	for _, tool := range All(Options{Search: new(Search)}) {
 		if tool.Models != nil && !tool.Models(model) {
 			continue
 		}

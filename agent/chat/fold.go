@@ -76,7 +76,7 @@ func (t *Transcript) start(e TurnStarted) {
 		t.tail, t.live, t.owned = Message{ID: e.MessageID, Role: Assistant}, true, false
 	}
 	m := t.last()
-	t.open, t.parts, t.turns, t.before = true, nil, len(m.Steps), len(m.Parts)
+	t.open, t.parts, t.turns, t.before, t.called = true, nil, len(m.Steps), len(m.Parts), Usage{}
 	if e.Metadata != nil {
 		t.describe(e.Metadata)
 	}
@@ -193,6 +193,7 @@ func (t *Transcript) applyTool(e Event) {
 		t.update(e.ToolCallID, func(c *ToolCall) {
 			if !c.Finished() {
 				c.State, c.Output, c.Progress, c.Started = OutputAvailable, &e.Output, nil, false
+				t.called = t.called.Add(e.Output.Usage)
 			}
 		})
 	case ToolFailed:

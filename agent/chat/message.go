@@ -214,6 +214,7 @@ type Output struct {
 	Files   []FileSeen      `json:"files,omitempty"`   // whole files whose content the model now knows
 	Told    []string        `json:"told,omitempty"`    // folders (absolute) whose own instructions the text names
 	Todo    []Todo          `json:"todo,omitzero"`     // the whole todo list as it now is; nil leaves it
+	Usage   Usage           `json:"usage,omitzero"`    // what the call itself has cost, such as a search that the provider bills
 
 	// Raw is the whole output of a tool that runs at a client, any JSON value as it came. Text is made from it, and
 	// Details and Files are empty: what a client says of files is not believed.

@@ -134,13 +134,13 @@ func (t *Transcript) TurnSteps() int {
 	return n
 }
 
-// TurnUsage returns tokens and cost of the steps since the last TurnStarted.
+// TurnUsage returns tokens and cost of the steps since the last TurnStarted, and of calls that ended since.
 func (t *Transcript) TurnUsage() Usage {
 	m, ok := t.TurnMessage()
 	if !ok {
 		return Usage{}
 	}
-	return sum(m.Steps[min(t.turns, len(m.Steps)):]).Add(compacting(m.Parts[min(t.before, len(m.Parts)):]))
+	return sum(m.Steps[min(t.turns, len(m.Steps)):]).Add(compacting(m.Parts[min(t.before, len(m.Parts)):])).Add(t.called)
 }
 
 // AnswerUsage returns tokens and cost of all that answers the last prompt: of its turn and of those that continued it.
@@ -149,7 +149,7 @@ func (t *Transcript) AnswerUsage() Usage {
 	if !ok {
 		return Usage{}
 	}
-	return sum(m.Steps).Add(compacting(m.Parts))
+	return sum(m.Steps).Add(compacting(m.Parts)).Add(calling(m.Parts))
 }
 
 // TurnFinish returns why the last response of the turn ended, or "" when it has none.
@@ -165,7 +165,17 @@ func (t *Transcript) TurnFinish() ModelFinish {
 func (t *Transcript) Usage() Usage {
 	var u Usage
 	for _, m := range t.Snapshot() {
-		u = u.Add(sum(m.Steps)).Add(compacting(m.Parts))
+		u = u.Add(sum(m.Steps)).Add(compacting(m.Parts)).Add(calling(m.Parts))
+	}
+	return u
+}
+
+// calling is what calls have cost themselves.
+func calling(parts []Part) (u Usage) {
+	for _, p := range parts {
+		if c, ok := p.(ToolCall); ok && c.Output != nil {
+			u = u.Add(c.Output.Usage)
+		}
 	}
 	return u
 }

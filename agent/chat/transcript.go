@@ -26,6 +26,7 @@ type Transcript struct {
 	parts  map[string]*openPart // the open text and reasoning parts, by kind and id
 	turns  int                  // steps that the tail had when the turn started
 	before int                  // parts that it had then
+	called Usage                // what the calls of the turn have cost themselves
 
 	marked marked // the last compaction in settled
 }

@@ -23,8 +23,9 @@ type source struct{ url, title string }
 type annotation struct {
 	Type     string `json:"type"`
 	Citation struct {
-		URL   string `json:"url"`
-		Title string `json:"title"`
+		URL     string `json:"url"`
+		Title   string `json:"title"`
+		Content string `json:"content"` // of a page that was searched for: excerpts
 	} `json:"url_citation"`
 }
 

@@ -32,6 +32,7 @@ type Call struct {
 	Command string // with Runs: the exact command
 	Dir     string // with Runs: the folder it runs in, as the model gave it; "" is the workdir
 	URL     string // with Network: what is fetched, as the model gave it
+	Chosen  bool   // with URL: the user's config names it; all else in the call is what is sent there
 	Reach   Reach  // with Runs: what the model asks for beyond the sandbox
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // A Rule is a remembered line of the policy: a decision about the calls of a tool whose subject the pattern matches. What a
-// pattern is matched with depends on the tool: the words of a command (bash, network), a host (fetch), a path (all others;
+// pattern is matched with depends on the tool: the words of a command (bash, network), a host (fetch, web_search), a path (all others;
 // read stands for every tool that reads, edit for every tool that changes files).
 type Rule struct {
 	Decision Decision
@@ -32,6 +32,8 @@ func ParseRule(text, from string) (Rule, error) {
 		_, err = parsePattern(r.Pattern)
 	case "fetch":
 		_, err = parseHost(r.Pattern)
+	case "web_search":
+		_, err = anyHost(r.Pattern)
 	default:
 		err = checkPath(r.Pattern)
 	}

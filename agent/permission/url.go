@@ -13,13 +13,17 @@ const maxQuery = 200 // bytes of a query that need not be shown in full
 
 // judgeURL judges what is fetched by its URL. What its host resolves to is for the one who dials.
 func (p Policy) judgeURL(row row, c Call) Verdict {
-	u, err := checkURL(c.URL)
+	check, tool := checkURL, "fetch"
+	if c.Chosen {
+		check, tool = url.Parse, c.Tool
+	}
+	u, err := check(c.URL)
 	if err != nil {
 		return Verdict{Decision: Deny, Reason: err.Error()}
 	}
 	host := hostOf(u)
 	rule := func(d Decision) (Rule, bool) {
-		i := slices.IndexFunc(p.Rules, func(r Rule) bool { return r.Decision == d && r.Tool == "fetch" && matchHost(r.Pattern, host) })
+		i := slices.IndexFunc(p.Rules, func(r Rule) bool { return r.Decision == d && r.Tool == tool && matchHost(r.Pattern, host) })
 		if i < 0 {
 			return Rule{}, false
 		}
@@ -38,11 +42,15 @@ func (p Policy) judgeURL(row row, c Call) Verdict {
 	if _, ok := rule(Allow); ok || v.Decision == Allow {
 		return Verdict{Decision: Allow}
 	}
+	v.Always = offer(fmt.Sprintf("allow %s(%s)", tool, host))
+	if c.Chosen {
+		v.Reason = fmt.Sprintf("what it asks goes to %s", host)
+		return v
+	}
 	v.Reason = fmt.Sprintf("it is the first visit of %s", host)
 	if len(u.RawQuery) > maxQuery {
 		v.Reason += fmt.Sprintf(", with %d bytes of query: %s", len(u.RawQuery), u.String())
 	}
-	v.Always = offer(fmt.Sprintf("allow fetch(%s)", host))
 	return v
 }
 
@@ -154,13 +162,22 @@ func hostOf(u *url.URL) string {
 
 // parseHost reads the pattern of a fetch rule: a host, or *. and a host for all below it.
 func parseHost(pattern string) (rest string, err error) {
+	if rest, err = anyHost(pattern); err == nil {
+		u := url.URL{Host: rest}
+		if why := badHost(u.Hostname()); why != "" {
+			return "", fmt.Errorf("the host %q %s; it is never fetched from", u.Hostname(), why)
+		}
+	}
+	return rest, err
+}
+
+// anyHost is parseHost for hosts that the user's config names: they may be of this machine.
+func anyHost(pattern string) (rest string, err error) {
 	rest = strings.TrimPrefix(pattern, "*.")
 	u, err := url.Parse("https://" + rest + "/")
 	switch {
 	case err != nil, u.User != nil, u.Hostname() == "", u.Path != "/", u.RawQuery != "", u.Fragment != "":
-		return "", errors.New("a fetch pattern is a host such as example.com, or *.example.com for all below it")
-	case badHost(u.Hostname()) != "":
-		return "", fmt.Errorf("the host %q %s; it is never fetched from", u.Hostname(), badHost(u.Hostname()))
+		return "", errors.New("the pattern is a host such as example.com, or *.example.com for all below it")
 	case strings.ToLower(rest) != rest:
 		return "", errors.New("a host is written in lower case")
 	}

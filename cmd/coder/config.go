@@ -32,20 +32,21 @@ const (
 
 // A config is what flags, environment, config file and defaults say together, in this order of precedence.
 type config struct {
-	Model    string
-	Mode     permission.Mode // "" leaves it to the command: auto in coder run, ask elsewhere
-	DataDir  string          // absolute
-	Addr     string          // host:port to listen on; port 0 takes a free one
-	BaseURL  string          // of the provider
-	Host     string          // hostAuto or hostManual
-	MaxSteps int             // model responses in one turn; 0 leaves it to the host
-	MaxCost  float64         // US dollars in one turn; 0: no limit
-	Idle     time.Duration   // a detached host ends after this time without clients and work
-	PassEnv  []string        // further variables that the agent's commands may see
-	OnAsk    string          // what becomes of calls that nobody decides on, as agent.ParseOnAsk reads it
-	Keep     agent.Retention // what of unused sessions is kept; zero: all
-	Key      string          // of the provider, from the environment
-	Kept     string          // of the provider, as coder login has kept it; "" until somebody has looked: see findKey
+	Model     string
+	Mode      permission.Mode // "" leaves it to the command: auto in coder run, ask elsewhere
+	DataDir   string          // absolute
+	Addr      string          // host:port to listen on; port 0 takes a free one
+	BaseURL   string          // of the provider
+	Host      string          // hostAuto or hostManual
+	MaxSteps  int             // model responses in one turn; 0 leaves it to the host
+	MaxCost   float64         // US dollars in one turn; 0: no limit
+	Idle      time.Duration   // a detached host ends after this time without clients and work
+	PassEnv   []string        // further variables that the agent's commands may see
+	OnAsk     string          // what becomes of calls that nobody decides on, as agent.ParseOnAsk reads it
+	WebSearch string          // where web_search asks: "" nowhere, searchByProvider, or the URL of a SearXNG server
+	Keep      agent.Retention // what of unused sessions is kept; zero: all
+	Key       string          // of the provider, from the environment
+	Kept      string          // of the provider, as coder login has kept it; "" until somebody has looked: see findKey
 
 	Rules []permission.Rule // of the user; from the config file only
 
@@ -167,6 +168,10 @@ var settings = []setting{
 			c.PassEnv = strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
 			return nil
 		},
+	},
+	{
+		"webSearch", "", "CODER_WEB_SEARCH", constant(""), "where web_search asks: openrouter, openrouter:MODEL, or the URL of a SearXNG server; empty: there is no such tool",
+		setWebSearch,
 	},
 	{
 		"keepDays", "", "CODER_KEEP_DAYS", constant("0"), "the host deletes sessions that nobody has used for so many days; 0: none",

@@ -186,7 +186,7 @@ func (t *transcript) end() string {
 // summaries returns what puts a call into one line, as the tool itself does.
 func summaries() func(chat.ToolCall) string {
 	known := make(map[string]agent.Tool)
-	for _, tool := range tools.All(tools.Options{}) {
+	for _, tool := range tools.All(tools.Options{Search: new(tools.Search)}) {
 		known[tool.Name] = tool
 	}
 	return func(c chat.ToolCall) string {

@@ -25,7 +25,7 @@ func agentOptions(c config, environ []string, box *sandbox.Box, port func() int)
 		return agent.Options{}, err
 	}
 	return agent.Options{
-		Model: model, Provider: provider(c.BaseURL), ModelID: c.Model, Tools: tools.All(tools.Options{Sandbox: box, Port: port}), Mode: c.Mode, StepLimit: c.MaxSteps, MaxCost: c.MaxCost,
+		Model: model, Provider: provider(c.BaseURL), ModelID: c.Model, Tools: tools.All(tools.Options{Sandbox: box, Port: port, Search: c.search(model)}), Mode: c.Mode, StepLimit: c.MaxSteps, MaxCost: c.MaxCost,
 		Retention: c.Keep, Rules: c.Rules, Trust: c.trusted(), Private: []string{filepath.Dir(configFile())}, DenyAfter: denyAfter,
 		Level: box.Level(), Sandbox: box.Name(),
 		System: systemPrompt(environ), Environ: commandEnviron(environ, c.PassEnv),
@@ -35,7 +35,7 @@ func agentOptions(c config, environ []string, box *sandbox.Box, port func() int)
 // ruled are the names that a rule can have: those of the tools, and network for commands that need it.
 var ruled = sync.OnceValue(func() []string {
 	names := []string{"network"}
-	for _, tool := range tools.All(tools.Options{}) {
+	for _, tool := range tools.All(tools.Options{Search: new(tools.Search)}) {
 		names = append(names, tool.Name)
 	}
 	return names

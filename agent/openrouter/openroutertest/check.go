@@ -7,13 +7,14 @@ import (
 )
 
 // Check reports what a provider would refuse in a chat-completions request: a body that is not JSON or not for a
-// stream, no model, an unknown role, an empty content, a tool call whose arguments are no JSON object, that has an id
+// stream and no search, no model, an unknown role, an empty content, a tool call whose arguments are no JSON object, that has an id
 // twice, or that is not followed at once by exactly one tool message, and a tool message that answers no call.
 func Check(body []byte) error {
 	var req struct {
 		Model    string    `json:"model"`
 		Stream   bool      `json:"stream"`
 		Messages []Message `json:"messages"`
+		Plugins  []Plugin  `json:"plugins"`
 	}
 	if err := json.Unmarshal(body, &req); err != nil {
 		return fmt.Errorf("the body is not the JSON of a request: %w", err)
@@ -21,7 +22,7 @@ func Check(body []byte) error {
 	switch {
 	case req.Model == "":
 		return errors.New("model is missing")
-	case !req.Stream:
+	case !req.Stream && !(&Request{Plugins: req.Plugins}).searches():
 		return errors.New("stream is not true")
 	case len(req.Messages) == 0:
 		return errors.New("messages are missing")

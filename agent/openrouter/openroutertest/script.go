@@ -15,7 +15,8 @@
 // A request gets the first response that was not used yet and whose "when" (if it has one) is part of the text of the
 // last message; a response with "repeat" is never used up. When none is left the answer is a 400 that says so.
 //
-// The fields are those of Response, the faults those of Faults.
+// The fields are those of Response, the faults those of Faults. A request with the plugin "web" is a search: its last message is the
+// query, its sources are the results, and the answer is whole instead of a stream.
 package openroutertest
 
 import (
@@ -64,8 +65,9 @@ type Response struct {
 
 // A Source is a page that an answer cites.
 type Source struct {
-	URL   string `json:"url"`
-	Title string `json:"title,omitempty"`
+	URL     string `json:"url"`
+	Title   string `json:"title,omitempty"`
+	Content string `json:"content,omitempty"` // excerpts, as a search gives them
 }
 
 // A Call is a tool call of an answer. ID "" makes one.

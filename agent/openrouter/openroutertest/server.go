@@ -43,6 +43,7 @@ type Request struct {
 	Stream   bool              `json:"stream"`
 	Messages []Message         `json:"messages"`
 	Tools    []json.RawMessage `json:"tools"`
+	Plugins  []Plugin          `json:"plugins"`
 }
 
 // A Message is one message of a Request.
@@ -226,6 +227,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Generation-Id", generation(req.N))
 	}
 	p := &player{w: w, r: r, flush: http.NewResponseController(w), req: req, resp: resp}
+	if req.searches() {
+		p.search()
+		return
+	}
 	p.play()
 }
 
