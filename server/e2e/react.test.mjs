@@ -430,6 +430,45 @@ check(25, 'react.chat.client-tool', async () => {
   calm(page)
 })
 
+// A question of the agent's own is answered as the call of a client's tool is, by whoever sees it.
+const question = { id: 'c1', name: 'ask_user', args: { questions: [{ header: 'Colour', text: 'Which colour?', options: ['red', 'blue'] }] } }
+
+check(25, 'react.chat.question', async () => {
+  const { s, page } = await shown('ask', [{ calls: [question] }, { text: 'Blue it is.' }])
+  page.chat.sendMessage({ text: 'paint it' })
+  await page.until('the question', (p) => p.status === 'ready' && p.part('c1')?.state === 'input-available')
+  assert.deepEqual(page.part('c1').input, question.args)
+  page.chat.addToolOutput({ toolCallId: 'c1', output: 'blue' })
+  await page.ready('paint it', 'Blue it is.')
+  assert.deepEqual([page.part('c1').state, page.part('c1').output], ['output-available', 'blue'])
+  assert.match(JSON.stringify((await s.requests()).at(-1).messages.at(-1)), /blue/)
+  calm(page)
+})
+
+check(25, 'react.chat.question-after-reload-on-another-page', async () => {
+  const { s, page } = await shown('ask', [{ calls: [question] }, { text: 'Blue it is.' }])
+  page.chat.sendMessage({ text: 'paint it' })
+  await page.until('the question', (p) => p.status === 'ready' && p.part('c1')?.state === 'input-available')
+  page.page.unmount()
+  const back = await openPage(world, s)
+  back.chat.addToolOutput({ toolCallId: 'c1', output: { Colour: 'blue' } })
+  await back.ready('paint it', 'Blue it is.')
+  assert.equal((await s.requests()).length, 2, 'it goes on once')
+  calm(back)
+})
+
+check(25, 'react.chat.question-answered-by-a-prompt', async () => {
+  const { s, page } = await shown('ask', [{ calls: [question] }, { text: 'Green, then.' }])
+  page.chat.sendMessage({ text: 'paint it' })
+  await page.until('the question', (p) => p.status === 'ready' && p.part('c1')?.state === 'input-available')
+  page.chat.sendMessage({ text: 'green' })
+  await page.until('an answer', (p) => p.status === 'ready' && p.texts.at(-1) === 'Green, then.')
+  const part = (await s.messages())[1].parts.find((p) => p.toolCallId === 'c1')
+  assert.equal(part.state, 'output-available')
+  assert.match(JSON.stringify((await s.requests()).at(-1).messages.at(-2)), /instead of choosing/)
+  calm(page)
+})
+
 check(27, 'react.chat.sub-agent', async () => {
   const s = await world.session('ask', { text: 'From the child.' })
   const page = await openPage(world, s, { agent: { sub: [{ agent: 'CoderAgent', name: 'child1' }] } })
