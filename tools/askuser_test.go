@@ -15,10 +15,14 @@ func TestQuestionsAreReadInTheWordsOfOtherAgents(t *testing.T) {
 		name, input string
 		want        []chat.Ask
 	}{
-		{"as the schema says", `{"questions":[{"header":"DB","text":"Which?","options":["a","b"],"multi":true}]}`,
-			[]chat.Ask{{Header: "DB", Text: "Which?", Options: []string{"a", "b"}, Multi: true}}},
-		{"with labels and descriptions", `{"questions":[{"header":"DB","question":"Which?","multiSelect":false,"options":[{"label":"a","description":"it is small"},{"value":"b"}]}]}`,
-			[]chat.Ask{{Header: "DB", Text: "Which?", Options: []string{"a (it is small)", "b"}}}},
+		{
+			"as the schema says", `{"questions":[{"header":"DB","text":"Which?","options":["a","b"],"multi":true}]}`,
+			[]chat.Ask{{Header: "DB", Text: "Which?", Options: []string{"a", "b"}, Multi: true}},
+		},
+		{
+			"with labels and descriptions", `{"questions":[{"header":"DB","question":"Which?","multiSelect":false,"options":[{"label":"a","description":"it is small"},{"value":"b"}]}]}`,
+			[]chat.Ask{{Header: "DB", Text: "Which?", Options: []string{"a (it is small)", "b"}}},
+		},
 		{"without a list around one", `{"questions":{"header":"DB","text":"Which?"}}`, []chat.Ask{{Header: "DB", Text: "Which?"}}},
 		{"the text alone", `{"questions":["Which?"]}`, []chat.Ask{{Header: "Which?", Text: "Which?"}}},
 		{"a header is made of a long text", `{"questions":[{"text":"` + long + `"}]}`, []chat.Ask{{Header: long[:39] + "…", Text: long}}},

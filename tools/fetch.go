@@ -144,7 +144,7 @@ func redacted(s session, text string) (string, error) {
 	w := s.Redacting(&out)
 	_, err := w.Write([]byte(text))
 	if err = errors.Join(err, w.Flush()); err != nil {
-		return "", fmt.Errorf("taking secrets out of the page: %w", err)
+		return "", fmt.Errorf("taking secrets out of a text: %w", err)
 	}
 	return out.String(), nil
 }

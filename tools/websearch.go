@@ -81,21 +81,25 @@ func (w *Search) search(ctx context.Context, s session, a searchArgs) (agent.Res
 	if _, err := s.Workdir(ctx); err != nil { // nobody is there to search for
 		return agent.Result{}, err
 	}
-	pages, cost, err := w.Run(ctx, a.Query, a.N)
+	query, err := redacted(s, a.Query)
+	if err != nil {
+		return agent.Result{}, err
+	}
+	pages, cost, err := w.Run(ctx, query, a.N)
 	switch {
 	case ctx.Err() != nil:
 		return agent.Result{}, context.Cause(ctx)
 	case err != nil:
 		return agent.Result{}, fmt.Errorf("the search failed: %w; go on without it, or tell the user", err)
 	}
-	text, err := redacted(s, listed(a.Query, pages[:min(len(pages), a.N)]))
+	text, err := redacted(s, listed(query, pages[:min(len(pages), a.N)]))
 	if err == nil {
 		text, err = bounded(ctx, s, "web_search", text)
 	}
 	if err != nil {
 		return agent.Result{}, err
 	}
-	return agent.Result{Text: text, Details: searchDetails{Query: a.Query, Found: len(pages)}, Usage: cost}, nil
+	return agent.Result{Text: text, Details: searchDetails{Query: query, Found: len(pages)}, Usage: cost}, nil
 }
 
 // listed is the result for the model: nothing of the web's words is hidden in it, and none takes more than its lines.

@@ -23,6 +23,8 @@ func searxngServer(t *testing.T) *Search {
 			t.Errorf("asked %s with %v", r.URL, r.Header)
 		}
 		switch q := r.URL.Query().Get("q"); q {
+		case "is sk-secret-value-1 a key":
+			t.Error("a secret was sent")
 		case "forbidden":
 			w.WriteHeader(http.StatusForbidden)
 		case "limit":
@@ -60,6 +62,7 @@ func TestASearchOfSearXNG(t *testing.T) {
 			t.Errorf("%s gives %q, want %q", query, got, want)
 		}
 	}
+	must(t, s, where.search, `{"query":"is sk-secret-value-1 a key"}`)
 	if got := must(t, s, where.search, `{"query":"many","n":"20"}`); len(got) > 20*600 || strings.Count(got, "https://") != 20 {
 		t.Errorf("many results take %d bytes: %.300s", len(got), got)
 	}

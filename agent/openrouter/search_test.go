@@ -15,8 +15,11 @@ func TestASearchIsOneRequestOfItsOwn(t *testing.T) {
 	c, s := serve(t, openroutertest.Response{
 		Text: "done", Cost: 0.012, Usage: &openroutertest.Usage{Prompt: 900, Completion: 2},
 		Sources: []openroutertest.Source{
-			{URL: "https://example.com/a", Title: "A", Content: "one"}, {URL: "https://example.com/a", Title: "again"},
-			{URL: "file:///x"}, {URL: "https://example.com/b"}, {URL: "https://example.com/c"},
+			{URL: "https://example.com/a", Title: "A", Content: "one"},
+			{URL: "https://example.com/a", Title: "again"},
+			{URL: "file:///x"},
+			{URL: "https://example.com/b"},
+			{URL: "https://example.com/c"},
 		},
 	})
 	got, cost, err := c.Search(t.Context(), "small/model", "gophers", 2)
