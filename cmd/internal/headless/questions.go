@@ -31,16 +31,17 @@ func PrintQuestions(out io.Writer, session string, list []Questions) {
 	p.questions(list)
 }
 
-// questions prints what waits for the user's answer.
+// questions prints what waits for the user's answer, unless whoever follows is asked right there.
 func (p *progress) questions(list []Questions) {
+	if p.Asks {
+		return
+	}
 	for _, q := range list {
 		p.note("waiting for your answer:")
 		for _, l := range AskLines(q.Questions) {
 			p.note("  %s", l)
 		}
-		if !p.Asks {
-			p.note("  %s   (an option's number, or your own words)", answering(p.session, q))
-		}
+		p.note("  %s   (an option's number, or your own words)", answering(p.session, q))
 		if !q.DenyAt.IsZero() {
 			p.note("  the agent decides for itself at %s if nobody answers", q.DenyAt.Local().Format(time.DateTime))
 		}

@@ -142,8 +142,12 @@ func (p *page) call(c chat.ToolCall, asks bool) {
 	case waits:
 		p.line("    waits: coder answer %s %s", p.Session, c.ID)
 	case c.Finished():
+		head := ""
+		if asks {
+			head = "answer: "
+		}
 		for _, l := range excerpt(c.Result(), resultLines, " (--json shows all)") {
-			p.line("    %s", l)
+			p.line("    %s%s", head, l)
 		}
 	case c.State == chat.ApprovalRequested:
 		for _, l := range p.Show.body(p.Session, Approval{ToolName: c.Name, Summary: summary, Input: c.Input}) {
