@@ -27,7 +27,7 @@ type Prompt struct {
 }
 
 // Prompt records the prompt; nil means durable, not answered. The turn starts at once or when those before it are
-// over. A turn that waits for a decision, or for a client's results, is over: what waits is denied.
+// over. A turn that waits for a decision, or for a client's results, is over: what waits is denied. A question is answered by it.
 func (a *CoderAgent) Prompt(ctx context.Context, p Prompt) error {
 	_, err := a.Submit(ctx, p)
 	return err
