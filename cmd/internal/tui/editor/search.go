@@ -1,0 +1,107 @@
+package editor
+
+import (
+	"strings"
+	"unicode"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/coder-agent/coder/agent/plain"
+)
+
+// A search looks through the history of all folders as its query is typed.
+type search struct {
+	query  string
+	list   []Entry // the oldest first
+	at     int     // what is shown; len(list): nothing yet
+	failed bool    // nothing further back has the query
+	draft  string
+	cursor int
+}
+
+func (e *Editor) openSearch() tea.Cmd {
+	s := &search{draft: e.buf.text, cursor: e.buf.cursor}
+	if e.opts.History != nil {
+		list, err := e.opts.History.Entries()
+		if err != nil {
+			return e.notice(err)
+		}
+		s.list = list
+	}
+	s.at = len(s.list)
+	e.search = s
+	return nil
+}
+
+func (e *Editor) searchKey(msg tea.KeyPressMsg, key string) tea.Cmd {
+	s := e.search
+	switch key {
+	case "esc", "ctrl+g", "ctrl+c":
+		e.search = nil
+		e.setText(s.draft)
+		e.buf.moveTo(e.buf.snap(s.cursor))
+	case "enter", "tab", "right", "left", "end", "home", "ctrl+e", "ctrl+a":
+		e.search = nil
+		e.recall = recall{at: -1}
+	case "ctrl+r", "up":
+		e.find(s.at-1, -1)
+	case "ctrl+s", "down":
+		e.find(s.at+1, 1)
+	case "backspace", "ctrl+h":
+		if r := []rune(s.query); len(r) > 0 {
+			s.query = string(r[:len(r)-1])
+		}
+		e.find(len(s.list)-1, -1)
+	case "ctrl+u":
+		s.query = ""
+		e.find(len(s.list)-1, -1)
+	default:
+		e.searchFor(msg.Text)
+	}
+	return nil
+}
+
+// searchFor adds to the query.
+func (e *Editor) searchFor(text string) {
+	if text = plain.Line(text, 200); text == "" && e.search.query == "" {
+		return
+	} else if text == "" {
+		text = " "
+	}
+	e.search.query += text
+	e.find(min(e.search.at, len(e.search.list)-1), -1)
+}
+
+// find shows the first entry from a place on that has the query. Upper case counts if the query has any.
+func (e *Editor) find(from, by int) {
+	s := e.search
+	if s.query == "" {
+		s.failed = false
+		return
+	}
+	fold := !strings.ContainsFunc(s.query, unicode.IsUpper)
+	for i := from; i >= 0 && i < len(s.list); i += by {
+		text := plainText(s.list[i].Pieces)
+		at := -1
+		if fold {
+			at = strings.Index(strings.ToLower(text), s.query)
+		} else {
+			at = strings.Index(text, s.query)
+		}
+		if at < 0 || e.chips.fold(s.list[i].Pieces) == e.buf.text && by < 0 && i != from {
+			continue
+		}
+		s.at, s.failed = i, false
+		e.setText(e.chips.fold(s.list[i].Pieces))
+		return
+	}
+	s.failed = true
+}
+
+// line shows the search.
+func (s *search) line() string {
+	if s.failed {
+		return "no entry has: " + s.query
+	}
+	return "search history: " + s.query
+}

@@ -1,0 +1,47 @@
+package editor
+
+import (
+	"crypto/rand"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// enter sends the text. Behind a backslash it breaks the line instead, for terminals that cannot tell Shift+Enter.
+func (e *Editor) enter() tea.Cmd {
+	b := e.buf
+	if b.cursor > 0 && b.text[b.cursor-1] == '\\' {
+		b.together(func() { b.replace(b.cursor-1, b.cursor, "\n") })
+		return nil
+	}
+	return e.send(false)
+}
+
+// send hands the text to the program. It is on disk until the program says that the host has it.
+func (e *Editor) send(queue bool) tea.Cmd {
+	raw := strings.TrimLeft(strings.TrimRight(e.buf.text, " \t\n"), "\n")
+	if strings.TrimSpace(raw) == "" {
+		return nil
+	}
+	id, pieces := rand.Text(), e.chips.pieces(raw)
+	text, files := e.chips.expand(raw)
+	command, shell := strings.CutPrefix(text, "!")
+	command = strings.TrimSpace(command)
+	if shell && command == "" {
+		return nil
+	}
+	var kept tea.Cmd
+	if e.opts.History != nil {
+		kept = e.notice(e.opts.History.Add(Entry{Workdir: e.opts.Workdir, Pieces: pieces}))
+	}
+	e.unsent = append(e.unsent, Unsent{ID: id, Pieces: pieces})
+	editing, held := e.editing, e.chips.pieces(e.stashed)
+	e.Reset()
+	e.buf.reset(e.chips.fold(held))
+	e.vim.sent()
+	var msg tea.Msg = Submit{ID: id, Text: text, Attachments: files, Queue: queue, Editing: editing}
+	if shell && editing == "" {
+		msg = Shell{ID: id, Command: command}
+	}
+	return tea.Batch(kept, e.save(), e.emit(msg))
+}
