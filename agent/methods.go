@@ -61,6 +61,7 @@ var methods = map[string]Method{
 	"renameSession": {Ordered: true, Sets: true, Pages: PagesMay, call: method1(func(a *CoderAgent, ctx context.Context, title string) (any, error) {
 		return nil, a.Rename(ctx, title)
 	})},
+	"findFiles":   {Pages: PagesMay, call: findFilesMethod},
 	"compact":     {Streams: true, Pages: PagesMay, call: compactMethod},
 	"forkSession": {Pages: PagesMay, call: forkMethod},
 }

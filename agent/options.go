@@ -2,6 +2,7 @@ package agent
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -48,6 +49,10 @@ type Options struct {
 	Logger    *slog.Logger                         // nil discards
 	Audit     *audit.Log                           // of decisions and executions; nil: none is kept. The host does not close it
 	Changed   func()                               // called after Busy or Planned may have changed; must not block or call the host
+
+	// FindFiles finds files of the agent's workdir by some letters of their names; nil: findFiles is refused. It is called on
+	// the goroutines of callers.
+	FindFiles func(ctx context.Context, a *CoderAgent, query string, limit int) (FilesFound, error)
 
 	HoldSchedules bool // schedules that are due wait for another host: this one can ask no model
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/coder-agent/coder/agent/audit"
 	"github.com/coder-agent/coder/agent/store"
 	"github.com/coder-agent/coder/server"
+	"github.com/coder-agent/coder/tools"
 	"github.com/coder-agent/coder/tools/sandbox"
 )
 
@@ -28,6 +29,7 @@ type host struct {
 	listener net.Listener
 	port     atomic.Int32 // of the listener
 	audit    *audit.Log
+	finder   *tools.Finder // of files of the sessions' workdirs
 	file     hostFile
 	changed  chan struct{}      // has room for one; work or clients may have come or gone
 	stop     context.CancelFunc // ends serve
@@ -107,6 +109,8 @@ func (h *host) openAgents(ctx context.Context) (*agent.Host, error) {
 	opts.Secrets = s.app.secrets
 	opts.Logger, opts.Changed, opts.HoldSchedules, opts.Workdir = h.log, h.noteChange, s.hold, s.folder
 	opts.Audit = h.audit
+	h.finder = tools.NewFinder(h.stopped)
+	opts.FindFiles = h.finder.Find
 	agents, err := agent.Open(ctx, s.config.DataDir, opts)
 	if damage, ok := errors.AsType[*store.CorruptError](err); ok {
 		if err := s.mend(damage); err != nil {
@@ -152,6 +156,7 @@ func (h *host) serve(ctx context.Context) error {
 	ended, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer owned.Wait()
 	defer end()
+	defer h.finder.Close()
 	defer h.stop()
 	owned.Go(func() { h.obey(ended) })
 	owned.Go(func() { h.pruneCaches(h.stopped) })
