@@ -60,8 +60,10 @@ func window(s string) string {
 // show returns what a terminal is sent for a cluster, no wider than width.
 func (m measure) show(cluster string, width int) string {
 	switch {
+	case width < 1:
+		return ""
 	case cluster[0] == chipMark:
-		return m.method.Truncate(m.labels(chipID(cluster)), width, "…")
+		return m.fit(m.labels(chipID(cluster)), width)
 	case cluster == "\t":
 		return strings.Repeat(" ", width)
 	case len(cluster) == 1:
@@ -76,6 +78,46 @@ func (m measure) show(cluster string, width int) string {
 	}
 	return cluster
 }
+
+// fit cuts a line at its end to a width; a cut is shown by an ellipsis. (The library's own way to do this measures by clusters
+// also where the terminal does not.)
+func (m measure) fit(s string, width int) string {
+	if m.method.StringWidth(s) <= width {
+		return s
+	}
+	room := width - m.method.StringWidth(ellipsis)
+	at := 0
+	for at < len(s) {
+		n, w := m.cluster(s[at:], 0)
+		if room -= w; room < 0 {
+			break
+		}
+		at += n
+	}
+	if m.method.StringWidth(ellipsis) > width {
+		return ""
+	}
+	return s[:at] + ellipsis
+}
+
+// fitEnd cuts a line at its beginning.
+func (m measure) fitEnd(s string, width int) string {
+	over := m.method.StringWidth(s) - width
+	if over <= 0 {
+		return s
+	}
+	if over += m.method.StringWidth(ellipsis); m.method.StringWidth(ellipsis) > width {
+		return ""
+	}
+	for over > 0 && s != "" {
+		n, _ := m.cluster(s, 0)
+		over -= m.method.StringWidth(s[:n])
+		s = s[n:]
+	}
+	return ellipsis + s
+}
+
+const ellipsis = "…"
 
 // chipCode is how a chip stands in the text.
 func chipCode(id int) string {

@@ -155,10 +155,13 @@ func (e *Editor) filesFound(msg filesFound) tea.Cmd {
 // quoteName writes a path as it stands behind an @.
 func quoteName(path string) string {
 	path = strings.ReplaceAll(path, "\n", " ")
-	if strings.ContainsAny(path, " \t\"") {
-		return `@"` + path + `"`
+	switch {
+	case !strings.ContainsAny(path, " \t\""):
+		return "@" + path
+	case strings.HasSuffix(path, "/"):
+		return `@"` + path
 	}
-	return "@" + path
+	return `@"` + path + `"`
 }
 
 // matchCommands lists the commands that a beginning can become: those that begin with it, then those that have its letters.
@@ -251,8 +254,8 @@ func (e *Editor) accept() {
 	c, b := &e.complete, e.buf
 	one := c.items[c.chosen]
 	text, at := one.text, c.at
-	if next := b.text[b.cursor:]; next == "" || next[0] != ' ' {
-		text += " "
+	if next := b.text[b.cursor:]; (next == "" || next[0] != ' ') && !strings.HasSuffix(text, "/") {
+		text += " " // a folder can go on
 	}
 	b.together(func() { b.replace(at, b.cursor, text) })
 	c.close()

@@ -101,7 +101,7 @@ func (e *Editor) find(from, by int) {
 // line shows the search.
 func (s *search) line() string {
 	if s.failed {
-		return "no entry has: " + s.query
+		return "not found: " + s.query
 	}
-	return "search history: " + s.query
+	return "search: " + s.query
 }

@@ -19,8 +19,8 @@ func (e *Editor) enter() tea.Cmd {
 
 // send hands the text to the program. It is on disk until the program says that the host has it.
 func (e *Editor) send(queue bool) tea.Cmd {
-	raw := strings.TrimLeft(strings.TrimRight(e.buf.text, " \t\n"), "\n")
-	if strings.TrimSpace(raw) == "" {
+	raw := withoutBlankLines(e.buf.text)
+	if raw == "" {
 		return nil
 	}
 	id, pieces := rand.Text(), e.chips.pieces(raw)
@@ -44,4 +44,16 @@ func (e *Editor) send(queue bool) tea.Cmd {
 		msg = Shell{ID: id, Command: command}
 	}
 	return tea.Batch(kept, e.save(), e.emit(msg))
+}
+
+// withoutBlankLines takes blank lines from both ends of a text, and blanks from its end. Its first line keeps its indentation.
+func withoutBlankLines(text string) string {
+	text = strings.TrimRight(text, " \t\n")
+	for {
+		line, rest, more := strings.Cut(text, "\n")
+		if !more || strings.TrimSpace(line) != "" {
+			return text
+		}
+		text = rest
+	}
 }

@@ -53,7 +53,7 @@ func (e *Editor) style(f func(string) string, s string) string {
 	return f(s)
 }
 
-func (e *Editor) cut(s string, width int) string { return e.buf.method.Truncate(s, width, "…") }
+func (e *Editor) cut(s string, width int) string { return e.buf.fit(s, width) }
 
 // textView returns the rows of the text that are shown, and where the cursor is in them.
 func (e *Editor) textView(width, indent, height int) (lines []string, x, y int) {
@@ -63,7 +63,7 @@ func (e *Editor) textView(width, indent, height int) (lines []string, x, y int) 
 	e.offset = min(max(e.offset, at-height+1), at, len(b.rows)-height)
 	e.offset = max(e.offset, 0)
 	for row := e.offset; row < e.offset+height; row++ {
-		lines = append(lines, e.sign(row, indent, height)+e.row(row))
+		lines = append(lines, e.sign(row, indent, height)+e.row(row, width-indent))
 	}
 	if b.text == "" && e.opts.Placeholder != "" {
 		lines[0] += e.style(e.opts.Styles.Placeholder, e.cut(e.opts.Placeholder, b.width))
@@ -83,22 +83,18 @@ func (e *Editor) sign(row, indent, height int) string {
 	case row > 0:
 		return "  "
 	case strings.HasPrefix(e.buf.text, "!"):
-		return e.style(e.opts.Styles.Shell, "! ")
+		return e.style(e.opts.Styles.Shell, "> ")
 	}
 	return e.style(e.opts.Styles.Prompt, "> ")
 }
 
-// row draws a row.
-func (e *Editor) row(row int) string {
+// row draws a row in so many cells. Only a blank comes into the last one, which is for the cursor.
+func (e *Editor) row(row, cells int) string {
 	b := e.buf
 	var line strings.Builder
 	for i, column, end := b.rows[row], 0, b.rowEnd(row); i < end; {
 		n, w := b.cluster(b.text[i:], column)
-		room := b.width - column
-		if c := b.text[i]; c == ' ' || c == '\t' {
-			room++ // the cell for the cursor
-		}
-		w = min(w, room)
+		w = min(w, cells-column)
 		shown := b.show(b.text[i:i+n], w)
 		if b.text[i] == chipMark {
 			shown = e.style(e.opts.Styles.Chip, shown)
@@ -115,7 +111,7 @@ func (e *Editor) below(width, height int) (lines []string) {
 		return nil
 	}
 	if e.search != nil {
-		return []string{e.style(e.opts.Styles.Label, e.cut(e.search.line(), width-1))}
+		return []string{e.style(e.opts.Styles.Label, e.buf.fitEnd(e.search.line(), width-1))}
 	}
 	c := &e.complete
 	if !c.open() {
@@ -142,10 +138,9 @@ func (e *Editor) itemLine(one item, chosen bool, wide, width int) string {
 		sign, style = "> ", s.Selected
 	}
 	show := one.show
-	if over := m.StringWidth(show) - wide; over > 0 && one.help == "" {
-		show = m.TruncateLeft(show, over+1, "…")
+	if show = e.buf.fitEnd(show, wide); one.help != "" {
+		show = e.cut(one.show, wide)
 	}
-	show = e.cut(show, wide)
 	line := e.style(style, e.cut(sign+show, width))
 	room := width - wide - 4
 	if one.help == "" || room < 8 {
