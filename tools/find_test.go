@@ -7,8 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coder-agent/coder/agent"
 	"pgregory.net/rapid"
+
+	"github.com/coder-agent/coder/agent"
 )
 
 var someNames = []string{

@@ -152,7 +152,6 @@ func (n *needle) align(path, small string) (best int) {
 			bonus := placePoints(path, at)
 			points := 2 * bonus // the first letter says most
 			if i > 0 {
-				points = noPoints
 				for len(old) > 0 && old[0].at < at-1 {
 					gap = max(gap+(old[0].at-gapAt)*pointGap, old[0].points+pointGapBegin-pointGap)
 					gapAt = old[0].at

@@ -115,11 +115,11 @@ func TestPastesAreBounded(t *testing.T) {
 func TestExternalEditor(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	shot := picture(t, filepath.Join(t.TempDir(), "shot.png"))
-	d := newDesk(t, Options{Dir: dir, External: ExternalCommand("ed -x 'a b'")}).do("before <<" + tenLines + ">> ")
+	d := newDesk(t, Options{Dir: dir, External: ExternalCommand(t.Context(), "ed -x 'a b'")}).do("before <<" + tenLines + ">> ")
 	d.send1(tea.PasteMsg{Content: shot})
-	argv, err := d.opts.External("/x/y z.md")
-	if err != nil || strings.Join(argv, "|") != "ed|-x|a b|/x/y z.md" {
-		t.Errorf("the command is %q (%v)", argv, err)
+	command, err := d.opts.External("/x/y z.md")
+	if err != nil || strings.Join(command.Args, "|") != "ed|-x|a b|/x/y z.md" {
+		t.Errorf("the command is %v (%v)", command, err)
 	}
 	path, err := d.writeTemp()
 	if err != nil {
@@ -145,7 +145,7 @@ func TestExternalEditor(t *testing.T) {
 }
 
 func TestExternalEditorThatFailsKeepsTheDraft(t *testing.T) {
-	d := newDesk(t, Options{Dir: t.TempDir(), External: ExternalCommand("")}).do("draft<ctrl+g>")
+	d := newDesk(t, Options{Dir: t.TempDir(), External: ExternalCommand(t.Context(), "")}).do("draft<ctrl+g>")
 	if err := lastSaid[Notice](d).Err; !strings.Contains(err.Error(), "$VISUAL") || d.Value() != "draft" {
 		t.Errorf("without an editor there is %v and %q", err, d.Value())
 	}

@@ -121,13 +121,44 @@ func TestASentPromptStaysOnDiskUntilTheHostHasIt(t *testing.T) {
 	d.SetValue("")
 	d.do("three<enter>")
 	d.collect(d.Settled(lastSaid[Submit](d).ID))
-	if drafts.draft.Unsent != nil && len(drafts.draft.Unsent) > 0 || len(drafts.draft.Pieces) > 0 {
+	if len(drafts.draft.Unsent) > 0 || len(drafts.draft.Pieces) > 0 {
 		t.Errorf("a settled prompt leaves %+v", drafts.draft)
 	}
 	d.do("four<enter>")
 	d.collect(d.Refused(lastSaid[Submit](d).ID))
 	if got := d.Value(); got != "four" {
 		t.Errorf("a refused prompt leaves %q in the editor, want it back", got)
+	}
+}
+
+// TestWhatStandsInThePlaceOfTheDraftDoesNotTakeIt, when the terminal crashes meanwhile.
+func TestWhatStandsInThePlaceOfTheDraftDoesNotTakeIt(t *testing.T) {
+	for _, tt := range []struct{ name, keys, want string }{
+		{"a search", "my draft<ctrl+r>old", "my draft"},
+		{"an entry of the history", "my draft<up>", "my draft"},
+		{"an entry that was changed", "my draft<up>er", "my draft\n\nolder"},
+		{"an entry that was chosen", "my draft<ctrl+r>old<enter>", "old"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			drafts := &fakeDrafts{}
+			d := newDesk(t, Options{Drafts: drafts, History: &fakeHistory{[]Entry{{Pieces: []Piece{{Text: "old"}}}}}}).do(tt.keys)
+			d.send1(saveDraft{})
+			if got := plainText(drafts.draft.Pieces); got != tt.want {
+				t.Errorf("%s saves %q, want %q", tt.keys, got, tt.want)
+			}
+		})
+	}
+	drafts := &fakeDrafts{}
+	d := newDesk(t, Options{Drafts: drafts}).do("my draft")
+	d.Edit("q", "prompt 1", "queued")
+	d.send1(saveDraft{})
+	if got := plainText(drafts.draft.Pieces); got != "my draft" {
+		t.Errorf("an edit saves %q, want the draft", got)
+	}
+	d.do("!")
+	d.send1(saveDraft{})
+	if got := plainText(drafts.draft.Pieces); got != "my draft\n\nqueued!" {
+		t.Errorf("an edit that was changed saves %q, want it behind the draft", got)
 	}
 }
 

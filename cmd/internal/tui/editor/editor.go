@@ -9,6 +9,7 @@
 package editor
 
 import (
+	"os/exec"
 	"slices"
 	"strings"
 	"time"
@@ -34,8 +35,8 @@ type Options struct {
 	Workdir string // of the session
 	Home    string // of the user, for paths that begin with ~
 
-	External func(path string) ([]string, error) // the command that edits a file in the terminal, as $VISUAL wants it; nil: there is none
-	Dir      string                              // for the file that it edits; nobody else may read there
+	External func(path string) (*exec.Cmd, error) // edits a file in the terminal, see ExternalCommand; nil: there is none
+	Dir      string                               // for the file that it edits; nobody else may read there
 
 	Vim         bool
 	Styles      Styles
@@ -95,6 +96,7 @@ type Editor struct {
 	killing  bool   // the last key cut: the next one adds to it
 	editing  string // the id of what is edited instead of a draft
 	label    string
+	original string // what it was
 	stashed  string // the draft meanwhile
 	recall   recall
 	search   *search // nil: none is open
@@ -200,7 +202,7 @@ func (e *Editor) Reset() {
 	*e.chips = chips{}
 	e.buf.reset("")
 	e.kill, e.killing = e.chips.fold(kill), false
-	e.editing, e.label, e.stashed = "", "", ""
+	e.editing, e.label, e.original, e.stashed = "", "", "", ""
 	e.recall = recall{at: -1}
 	e.search = nil
 	e.complete.close()
@@ -213,7 +215,7 @@ func (e *Editor) Edit(id, label, text string) {
 	if e.editing == "" {
 		e.stashed = e.buf.text
 	}
-	e.editing, e.label = id, clean(label)
+	e.editing, e.label, e.original = id, clean(label), clean(text)
 	e.search, e.recall = nil, recall{at: -1}
 	e.setText(clean(text))
 	e.vim.normal = false
@@ -225,7 +227,7 @@ func (e *Editor) Editing() string { return e.editing }
 // unedit brings the draft back.
 func (e *Editor) unedit() {
 	text := e.stashed
-	e.editing, e.label, e.stashed = "", "", ""
+	e.editing, e.label, e.original, e.stashed = "", "", "", ""
 	e.setText(text)
 }
 
@@ -247,17 +249,39 @@ func (e *Editor) saveLater() tea.Cmd {
 	return tea.Tick(gather, func(time.Time) tea.Msg { return saveDraft{} })
 }
 
-// save writes the draft. What is edited in its place is not in it.
-func (e *Editor) save() tea.Cmd {
+// save writes the draft.
+func (e *Editor) save() tea.Cmd { return e.notice(e.saveNow()) }
+
+func (e *Editor) saveNow() error {
 	if e.opts.Drafts == nil {
 		return nil
 	}
-	text := e.buf.text
-	if e.editing != "" {
-		text = e.stashed
-	}
 	e.dirty = false
-	return e.notice(e.opts.Drafts.Save(Draft{Pieces: e.chips.pieces(text), Unsent: e.unsent}))
+	return e.opts.Drafts.Save(Draft{Pieces: e.chips.pieces(e.draft()), Unsent: e.unsent})
+}
+
+// draft is what a crash must not take: the text or, while another stands in its place, what waits for its end, with that other
+// behind it if it was changed.
+func (e *Editor) draft() string {
+	text := e.buf.text
+	if e.search != nil {
+		text = e.search.draft
+	}
+	if r := &e.recall; r.at >= 0 && r.at < len(r.list) {
+		text = changed(r.texts[len(r.list)], e.chips.fold(r.list[r.at].Pieces), text)
+	}
+	if e.editing != "" {
+		text = changed(e.stashed, e.original, text)
+	}
+	return text
+}
+
+// changed is the draft, and behind it what was made of another text.
+func changed(draft, was, is string) string {
+	if was == is {
+		return draft
+	}
+	return joinTexts([]string{draft, is})
 }
 
 // Settled says that the host has the Submit, or Shell, with the id: it is durable there, or the user knows that it never will
@@ -312,11 +336,7 @@ func (e *Editor) Close() error {
 	if e.opts.Drafts == nil {
 		return nil
 	}
-	text := e.buf.text
-	if e.editing != "" {
-		text = e.stashed
-	}
-	err := e.opts.Drafts.Save(Draft{Pieces: e.chips.pieces(text), Unsent: e.unsent})
+	err := e.saveNow()
 	if again := e.opts.Drafts.Close(); err == nil {
 		err = again
 	}

@@ -1,6 +1,7 @@
 package editor
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -31,13 +32,14 @@ func (e *ExternalError) Hint() string {
 }
 
 // ExternalCommand makes an Options.External of the value of $VISUAL or $EDITOR: a program with arguments, quoted as in a shell.
-func ExternalCommand(value string) func(path string) ([]string, error) {
-	return func(path string) ([]string, error) {
+// It ends with ctx.
+func ExternalCommand(ctx context.Context, value string) func(path string) (*exec.Cmd, error) {
+	return func(path string) (*exec.Cmd, error) {
 		argv := words(value)
 		if len(argv) == 0 {
 			return nil, errors.New("neither $VISUAL nor $EDITOR names one")
 		}
-		return append(argv, path), nil
+		return exec.CommandContext(ctx, argv[0], append(argv[1:], path)...), nil
 	}
 }
 
@@ -50,11 +52,11 @@ func (e *Editor) external() tea.Cmd {
 	if err != nil {
 		return e.notice(&ExternalError{err})
 	}
-	argv, err := e.opts.External(path)
+	command, err := e.opts.External(path)
 	if err != nil {
 		return e.notice(&ExternalError{errors.Join(err, os.Remove(path))})
 	}
-	return tea.ExecProcess(exec.Command(argv[0], argv[1:]...), func(err error) tea.Msg { return edited{path, err} })
+	return tea.ExecProcess(command, func(err error) tea.Msg { return edited{path, err} })
 }
 
 // writeTemp writes the text to a new file that nobody else can read.

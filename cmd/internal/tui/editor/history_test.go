@@ -151,6 +151,8 @@ func TestSearch(t *testing.T) {
 		{"escape brings the draft back", "draft<left><ctrl+r>fix<esc>", "draf|t"},
 		{"a letter less", "<ctrl+r>tesx<backspace><enter>", "run tests|"},
 		{"in vain", "draft<ctrl+r>zzz<enter>", "draft|"},
+		{"a key that types nothing adds nothing", "<ctrl+r>fix<alt+up><enter>", "fix it|"},
+		{"blanks count", "<ctrl+r>fix the<enter>", "Fix the build|"},
 		{"enter does not send", "<ctrl+r>fix<enter>", "fix it|"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

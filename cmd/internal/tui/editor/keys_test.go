@@ -1,6 +1,7 @@
 package editor
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -125,8 +126,8 @@ func (d *desk) withCursor() string {
 // lastSaid returns the last message of a type.
 func lastSaid[M any](d *desk) M {
 	d.t.Helper()
-	for i := len(d.said) - 1; i >= 0; i-- {
-		if m, ok := d.said[i].(M); ok {
+	for _, msg := range slices.Backward(d.said) {
+		if m, ok := msg.(M); ok {
 			return m
 		}
 	}
@@ -221,7 +222,7 @@ func TestEnterSends(t *testing.T) {
 func TestEditBringsTheDraftBack(t *testing.T) {
 	d := newDesk(t, Options{}).do("my <<" + tenLines + ">>draft")
 	want := d.withCursor()
-	d.Edit("q1", "queued prompt 1", "fix teh bug")
+	d.Edit("q1", "queued prompt 1", "fix a bug")
 	if lines, _ := d.View(60, 10); !strings.Contains(lines[0], "queued prompt 1") {
 		t.Errorf("the view does not say what is edited: %q", lines)
 	}
@@ -229,10 +230,10 @@ func TestEditBringsTheDraftBack(t *testing.T) {
 	if got := d.withCursor(); got != want || d.Editing() != "" {
 		t.Errorf("after Esc there is %q (editing %q), want %q", got, d.Editing(), want)
 	}
-	d.Edit("q1", "queued prompt 1", "fix teh bug")
+	d.Edit("q1", "queued prompt 1", "fix a bug")
 	d.do("<ctrl+w>typo<enter>")
-	if got := lastSaid[Submit](d); got.Editing != "q1" || got.Text != "fix teh typo" {
-		t.Errorf("the edit sends %+v, want fix teh typo for q1", got)
+	if got := lastSaid[Submit](d); got.Editing != "q1" || got.Text != "fix a typo" {
+		t.Errorf("the edit sends %+v, want fix a typo for q1", got)
 	}
 	if got := d.withCursor(); got != want {
 		t.Errorf("after sending there is %q, want %q", got, want)

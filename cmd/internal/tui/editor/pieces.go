@@ -21,10 +21,12 @@ type chip struct {
 	image *Attachment // nil: a paste
 }
 
-// chips are those of one editor. An id is given once, so that undo can bring a chip back.
+// chips are those of one editor. An id is given once, so that undo can bring a chip back; the same text, or image, has the
+// same one.
 type chips struct {
 	list   []chip
-	pastes int // numbers the labels
+	ids    map[string]int // by paste, or by path and content of an image
+	pastes int            // numbers the labels
 	images int
 	bytes  int // of all pastes, also of those deleted
 }
@@ -39,26 +41,37 @@ func (c *chips) label(id int) string {
 
 // foldPaste makes a chip of a text. ok is false when there are too many.
 func (c *chips) foldPaste(text string) (code string, ok bool) {
+	if id, ok := c.ids[text]; ok {
+		return chipCode(id), true
+	}
 	lines := strings.Count(strings.TrimSuffix(text, "\n"), "\n") + 1
 	size := fmt.Sprintf("%d lines", lines)
 	if lines == 1 {
 		size = fmt.Sprintf("%d characters", len([]rune(text)))
 	}
 	c.pastes++
-	return c.add(chip{label: fmt.Sprintf("[pasted %s #%d]", size, c.pastes), paste: text})
+	return c.add(text, chip{label: fmt.Sprintf("[pasted %s #%d]", size, c.pastes), paste: text})
 }
 
 // addImage makes a chip of an image.
 func (c *chips) addImage(a Attachment) (code string, ok bool) {
+	key := "image\x00" + a.Path + "\x00" + string(a.Data) // no paste has a NUL
+	if id, ok := c.ids[key]; ok {
+		return chipCode(id), true
+	}
 	c.images++
 	label := fmt.Sprintf("[image %s %s #%d]", plain.Line(plain.Visible(a.Name), 24), kilobytes(len(a.Data)), c.images)
-	return c.add(chip{label: label, image: &a})
+	return c.add(key, chip{label: label, image: &a})
 }
 
-func (c *chips) add(one chip) (string, bool) {
+func (c *chips) add(key string, one chip) (string, bool) {
 	if len(c.list) >= maxChips {
 		return "", false
 	}
+	if c.ids == nil {
+		c.ids = make(map[string]int)
+	}
+	c.ids[key] = len(c.list)
 	c.list = append(c.list, one)
 	c.bytes += len(one.paste)
 	return chipCode(len(c.list) - 1), true

@@ -5,8 +5,6 @@ import (
 	"unicode"
 
 	tea "charm.land/bubbletea/v2"
-
-	"github.com/coder-agent/coder/agent/plain"
 )
 
 // A search looks through the history of all folders as its query is typed.
@@ -63,10 +61,9 @@ func (e *Editor) searchKey(msg tea.KeyPressMsg, key string) tea.Cmd {
 
 // searchFor adds to the query.
 func (e *Editor) searchFor(text string) {
-	if text = plain.Line(text, 200); text == "" && e.search.query == "" {
+	text = strings.NewReplacer("\n", " ", "\t", " ").Replace(clean(text))
+	if text == "" || len(e.search.query)+len(text) > maxQuery {
 		return
-	} else if text == "" {
-		text = " "
 	}
 	e.search.query += text
 	e.find(min(e.search.at, len(e.search.list)-1), -1)
@@ -82,17 +79,18 @@ func (e *Editor) find(from, by int) {
 	fold := !strings.ContainsFunc(s.query, unicode.IsUpper)
 	for i := from; i >= 0 && i < len(s.list); i += by {
 		text := plainText(s.list[i].Pieces)
-		at := -1
 		if fold {
-			at = strings.Index(strings.ToLower(text), s.query)
-		} else {
-			at = strings.Index(text, s.query)
+			text = strings.ToLower(text)
 		}
-		if at < 0 || e.chips.fold(s.list[i].Pieces) == e.buf.text && by < 0 && i != from {
+		if !strings.Contains(text, s.query) {
 			continue
 		}
+		shown := e.chips.fold(s.list[i].Pieces)
+		if shown == e.buf.text && i != s.at {
+			continue // the same once more
+		}
 		s.at, s.failed = i, false
-		e.setText(e.chips.fold(s.list[i].Pieces))
+		e.setText(shown)
 		return
 	}
 	s.failed = true
