@@ -101,6 +101,19 @@ func TestAnImageThatIsGoneIsSentAllTheSame(t *testing.T) {
 	}
 }
 
+// TestAnEditKeepsTheImages of the prompt that waits.
+func TestAnEditKeepsTheImages(t *testing.T) {
+	path := picture(t, filepath.Join(t.TempDir(), "shot.png"))
+	d := newDesk(t, Options{})
+	d.send1(tea.PasteMsg{Content: path})
+	sent := lastSaid[Submit](d.do("what is this<enter>"))
+	d.Edit("q", "prompt 1", sent.Text, sent.Attachments...)
+	got := lastSaid[Submit](d.do("?<enter>"))
+	if len(got.Attachments) != 1 || got.Text != "[image shot.png 1 KB #1] what is this?" || len(got.Parts()) != 2 {
+		t.Errorf("the edit sends %+v, want the image too", got)
+	}
+}
+
 func TestPastesAreBounded(t *testing.T) {
 	d := newDesk(t, Options{})
 	large := strings.Repeat("0123456789abcde\n", MaxText/2/16)

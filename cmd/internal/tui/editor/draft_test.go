@@ -181,6 +181,22 @@ func TestTwoTerminalsHaveTwoDrafts(t *testing.T) {
 	}
 }
 
+// A brokenDrafts cannot be written.
+type brokenDrafts struct{ fakeDrafts }
+
+func (d *brokenDrafts) Save(Draft) error { return errors.New("no room") }
+
+func TestADraftThatCannotBeWrittenIsToldOnce(t *testing.T) {
+	d := newDesk(t, Options{Drafts: &brokenDrafts{}})
+	for range 3 {
+		d.do("x")
+		d.send1(saveDraft{})
+	}
+	if len(d.said) != 1 || lastSaid[Notice](d).Err.Error() != "no room" {
+		t.Errorf("three writes that fail tell %v, want one notice", d.said)
+	}
+}
+
 func TestADamagedDraftIsToldAndLeavesAnEditor(t *testing.T) {
 	file := openDraft(t, t.TempDir())
 	if err := os.WriteFile(file.path, []byte("{"), 0o600); err != nil {

@@ -16,6 +16,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/coder-agent/coder/agent/chat"
 )
 
 // MaxText bounds the text with all that is folded in it, in bytes: the host takes no frame above 32 MiB.
@@ -76,6 +78,15 @@ type Submit struct {
 	Editing     string // the id that Edit was called with
 }
 
+// Parts returns what the prompt's message is made of.
+func (s Submit) Parts() []chat.Part {
+	parts := []chat.Part{chat.Text{Text: s.Text}}
+	for _, a := range s.Attachments {
+		parts = append(parts, a.File())
+	}
+	return parts
+}
+
 // Shell says that a shell command is to run: a text that began with "!".
 type Shell struct {
 	ID      string // as that of a Submit
@@ -104,8 +115,10 @@ type Editor struct {
 	vim      vim
 
 	unsent  []Unsent
-	dirty   bool // the text is not on disk
-	waiting bool // a timer will write it
+	dirty   bool          // the text is not on disk
+	waiting bool          // a timer will write it
+	took    time.Duration // to write it
+	failed  bool          // it could not be written, which was told
 }
 
 // New returns an editor with the draft that a crash has left, if there is one. With an error it works, without what the error is
@@ -210,14 +223,21 @@ func (e *Editor) Reset() {
 }
 
 // Edit puts a text that was written before into the editor, such as a prompt that waits, instead of the draft. Sending it gives a
-// Submit with the id; Esc, and sending, bring the draft back. The label says above the text what it is.
-func (e *Editor) Edit(id, label, text string) {
+// Submit with the id; Esc, and sending, bring the draft back. The label says above the text what it is; files are those of the Submit
+// that it was.
+func (e *Editor) Edit(id, label, text string, files ...Attachment) {
 	if e.editing == "" {
 		e.stashed = e.buf.text
 	}
-	e.editing, e.label, e.original = id, clean(label), clean(text)
+	text = clean(text)
+	for _, a := range files {
+		if code, ok := e.chips.addImage(a); ok && a.Label != "" {
+			text = strings.Replace(text, a.Label, code, 1)
+		}
+	}
+	e.editing, e.label, e.original = id, clean(label), text
 	e.search, e.recall = nil, recall{at: -1}
-	e.setText(clean(text))
+	e.setText(text)
 	e.vim.normal = false
 }
 
@@ -237,7 +257,8 @@ func (e *Editor) SetVim(on bool) { e.vim = vim{on: on} }
 // saveDraft is the end of the time in which changes gather.
 type saveDraft struct{}
 
-// gather is the time in which changes gather before the draft is written: what a crash can take.
+// gather is the time in which changes gather before the draft is written: what a crash can take. A draft that takes long to write,
+// such as many megabytes, is written less often.
 const gather = 200 * time.Millisecond
 
 // saveLater begins to wait when there is something to write. While nothing is typed there is no timer.
@@ -246,11 +267,20 @@ func (e *Editor) saveLater() tea.Cmd {
 		return nil
 	}
 	e.waiting = true
-	return tea.Tick(gather, func(time.Time) tea.Msg { return saveDraft{} })
+	return tea.Tick(max(gather, 20*e.took), func(time.Time) tea.Msg { return saveDraft{} })
 }
 
-// save writes the draft.
-func (e *Editor) save() tea.Cmd { return e.notice(e.saveNow()) }
+// save writes the draft. That it cannot is told once.
+func (e *Editor) save() tea.Cmd {
+	begun := time.Now()
+	err := e.saveNow()
+	e.took = time.Since(begun)
+	told := e.failed
+	if e.failed = err != nil; told {
+		return nil
+	}
+	return e.notice(err)
+}
 
 func (e *Editor) saveNow() error {
 	if e.opts.Drafts == nil {

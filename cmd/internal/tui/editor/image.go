@@ -33,6 +33,7 @@ type Attachment struct {
 	Name      string
 	MediaType string
 	Data      []byte
+	Label     string // how it stands in the text of its Submit
 }
 
 // File returns the attachment as a part of a message.

@@ -26,7 +26,7 @@ var bindings = []binding{
 	{"ctrl+r", "search the history", (*Editor).openSearch},
 	{"ctrl+g", "write in the external editor ($VISUAL or $EDITOR)", (*Editor).external},
 	{"alt+o", "open the folded paste at the cursor", act((*Editor).openChip)},
-	{"ctrl+_ ctrl+/ ctrl+-", "undo", act(func(e *Editor) { e.buf.undo() })},
+	{"ctrl+_ ctrl+/ ctrl+- ctrl+shift+- ctrl+7", "undo", act(func(e *Editor) { e.buf.undo() })},
 	{"alt+_ alt+/ ctrl+alt+_ ctrl+shift+z alt+shift+-", "redo", act(func(e *Editor) { e.buf.redo() })},
 	{"left ctrl+b", "", act(func(e *Editor) { e.buf.moveTo(e.buf.prev(e.buf.cursor)) })},
 	{"right ctrl+f", "", act(func(e *Editor) { e.buf.moveTo(e.buf.next(e.buf.cursor)) })},

@@ -124,7 +124,9 @@ func (c *chips) expand(text string) (string, []Attachment) {
 			b.WriteString(text)
 		case chip.image != nil:
 			b.WriteString(chip.label)
-			files = append(files, *chip.image)
+			file := *chip.image
+			file.Label = chip.label
+			files = append(files, file)
 		default:
 			b.WriteString(chip.paste)
 		}
