@@ -1,6 +1,7 @@
 package editor
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,7 +52,7 @@ func OpenDraft(dir, session string) (*DraftFile, error) {
 	for n := range maxTerminals {
 		name := fileName(session)
 		if n > 0 {
-			name += fmt.Sprintf(".%d", n+1)
+			name += fmt.Sprintf("+%d", n+1) // in an address a number never follows a name
 		}
 		d := &DraftFile{path: filepath.Join(dir, name+".json")}
 		d.lock = flock.New(filepath.Join(dir, name+".lock"), flock.SetPermissions(0o600))
@@ -66,9 +67,13 @@ func OpenDraft(dir, session string) (*DraftFile, error) {
 	return nil, fmt.Errorf("keeping the draft of session %s: %d terminals have one already", session, maxTerminals)
 }
 
-// fileName makes a name of a file of the name of a session: the address of a child has slashes, and case does not count.
+// fileName makes the name of a file of the address of a session: that of a child has slashes, and case does not count.
 func fileName(session string) string {
-	return strings.ReplaceAll(strings.ToLower(session), "/", "+")
+	name := strings.ReplaceAll(strings.ToLower(session), "/", "+")
+	if len(name) > 128 {
+		name = fmt.Sprintf("%x", sha256.Sum256([]byte(name)))
+	}
+	return "draft-" + name
 }
 
 // Load returns the draft, an empty one if there is none.

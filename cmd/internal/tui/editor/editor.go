@@ -31,7 +31,7 @@ type Options struct {
 
 	History  History
 	Drafts   Drafts
-	Files    func(query string, limit int) ([]File, error) // finds files of the workdir, the best first; called on a goroutine of Bubble Tea
+	Files    func(query string, limit int) ([]File, error) // finds files of the workdir, the best first; called on a goroutine of Bubble Tea, one call at a time: it must come to an end
 	Commands func() []Command                              // what a text that begins with / can be
 
 	Workdir string // of the session
@@ -104,7 +104,8 @@ type Editor struct {
 	offset int // the first row that is shown
 
 	kill     string // what was cut last
-	killing  bool   // the last key cut: the next one adds to it
+	killing  bool   // this key cut
+	joins    bool   // the key before cut: another adds to it
 	editing  string // the id of what is edited instead of a draft
 	label    string
 	original string // what it was

@@ -88,7 +88,7 @@ func cut(which func(*buffer) (from, to int)) func(*Editor) tea.Cmd {
 		}
 		text, before := e.buf.text[from:to], to == e.buf.cursor
 		switch {
-		case !e.killing:
+		case !e.joins:
 			e.kill = text
 		case before:
 			e.kill = text + e.kill
@@ -165,8 +165,7 @@ func (e *Editor) key(msg tea.KeyPressMsg) tea.Cmd {
 		e.escape()
 		return nil
 	}
-	killing := e.killing
-	e.killing = false
+	e.joins, e.killing = e.killing, false
 	if e.vim.on && e.vim.normal {
 		return e.vimKey(msg, key)
 	}
@@ -174,12 +173,7 @@ func (e *Editor) key(msg tea.KeyPressMsg) tea.Cmd {
 		v.keys = append(v.keys, msg)
 	}
 	if b := byKey[key]; b != nil {
-		e.killing = killing
-		cmd := b.do(e)
-		if !strings.HasPrefix(b.help, "cut ") {
-			e.killing = false
-		}
-		return cmd
+		return b.do(e)
 	}
 	e.typed(msg.Text)
 	return nil

@@ -7,7 +7,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// A paste with more lines, or more bytes, is folded.
+// A paste with so many lines, or more bytes, is folded.
 const (
 	foldLines = 10
 	foldBytes = 1500
@@ -42,7 +42,7 @@ func (e *Editor) paste(pasted string) tea.Cmd {
 	if paths := imagePaths(text, e.opts.Home); paths != nil {
 		return e.attach(text, paths)
 	}
-	if len(text) > foldBytes || strings.Count(text, "\n") >= foldLines {
+	if len(text) > foldBytes || lineCount(text) >= foldLines {
 		if code, ok := e.chips.foldPaste(text); ok {
 			text = code
 		}

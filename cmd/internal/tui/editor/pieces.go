@@ -1,6 +1,7 @@
 package editor
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"strings"
 
@@ -44,7 +45,7 @@ func (c *chips) foldPaste(text string) (code string, ok bool) {
 	if id, ok := c.ids[text]; ok {
 		return chipCode(id), true
 	}
-	lines := strings.Count(strings.TrimSuffix(text, "\n"), "\n") + 1
+	lines := lineCount(text)
 	size := fmt.Sprintf("%d lines", lines)
 	if lines == 1 {
 		size = fmt.Sprintf("%d characters", len([]rune(text)))
@@ -53,9 +54,12 @@ func (c *chips) foldPaste(text string) (code string, ok bool) {
 	return c.add(text, chip{label: fmt.Sprintf("[pasted %s #%d]", size, c.pastes), paste: text})
 }
 
+// lineCount counts lines; a break at the end begins none.
+func lineCount(text string) int { return strings.Count(strings.TrimSuffix(text, "\n"), "\n") + 1 }
+
 // addImage makes a chip of an image.
 func (c *chips) addImage(a Attachment) (code string, ok bool) {
-	key := "image\x00" + a.Path + "\x00" + string(a.Data) // no paste has a NUL
+	key := fmt.Sprintf("image\x00%s\x00%x", a.Path, sha256.Sum256(a.Data)) // no paste has a NUL
 	if id, ok := c.ids[key]; ok {
 		return chipCode(id), true
 	}

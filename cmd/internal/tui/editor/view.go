@@ -117,7 +117,7 @@ func (e *Editor) below(width, height int) (lines []string) {
 	if !c.open() {
 		return nil
 	}
-	height = min(height, maxShown, len(c.items))
+	height = min(height, maxShown, max(height/2, 3), len(c.items)) // the text stays in sight
 	first := min(max(c.chosen-height/2, 0), len(c.items)-height)
 	wide := 0
 	for _, one := range c.items[first : first+height] {
