@@ -210,17 +210,25 @@ func (e *Editor) setText(text string) {
 	e.complete.close()
 }
 
-// Reset empties the editor and forgets what could be undone.
+// Reset empties the editor; undo brings back what was there. An edit is over with it.
 func (e *Editor) Reset() {
+	if e.editing != "" {
+		e.unedit()
+	}
+	e.search, e.recall = nil, recall{at: -1}
+	e.setText("")
+	e.dirty = true
+}
+
+// clear begins anew, with nothing to undo. What was cut stays.
+func (e *Editor) clear() {
 	kill := e.chips.pieces(e.kill)
 	*e.chips = chips{}
 	e.buf.reset("")
 	e.kill, e.killing = e.chips.fold(kill), false
 	e.editing, e.label, e.original, e.stashed = "", "", "", ""
-	e.recall = recall{at: -1}
-	e.search = nil
+	e.search, e.recall = nil, recall{at: -1}
 	e.complete.close()
-	e.dirty = true
 }
 
 // Edit puts a text that was written before into the editor, such as a prompt that waits, instead of the draft. Sending it gives a

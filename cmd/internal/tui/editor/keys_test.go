@@ -219,6 +219,18 @@ func TestEnterSends(t *testing.T) {
 	}
 }
 
+func TestResetCanBeUndone(t *testing.T) {
+	d := newDesk(t, Options{}).do("my draft")
+	d.Edit("q", "prompt 1", "queued")
+	d.Reset()
+	if !d.Empty() || d.Editing() != "" {
+		t.Errorf("after Reset there is %q, and %q is edited", d.Value(), d.Editing())
+	}
+	if got := d.do("<ctrl+_>").withCursor(); got != "my draft|" {
+		t.Errorf("undo brings back %q, want the draft", got)
+	}
+}
+
 func TestEditBringsTheDraftBack(t *testing.T) {
 	d := newDesk(t, Options{}).do("my <<" + tenLines + ">>draft")
 	want := d.withCursor()

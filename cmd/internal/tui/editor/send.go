@@ -36,7 +36,7 @@ func (e *Editor) send(queue bool) tea.Cmd {
 	}
 	e.unsent = append(e.unsent, Unsent{ID: id, Pieces: pieces})
 	editing, held := e.editing, e.chips.pieces(e.stashed)
-	e.Reset()
+	e.clear()
 	e.buf.reset(e.chips.fold(held))
 	e.vim.sent()
 	var msg tea.Msg = Submit{ID: id, Text: text, Attachments: files, Queue: queue, Editing: editing}
