@@ -73,7 +73,7 @@ func (f *Finder) find(ctx context.Context, s session, query string, limit int) (
 		return agent.FilesFound{}, err
 	}
 	if dir == "" {
-		return agent.FilesFound{}, errors.New("the session has no workdir yet")
+		return agent.FilesFound{}, &agent.WorkdirError{Session: s.Name()}
 	}
 	index, err := f.index(s, dir)
 	if err != nil {

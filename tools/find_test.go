@@ -1,7 +1,11 @@
 package tools
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -180,6 +184,28 @@ func TestFinderReadsNamesAnew(t *testing.T) {
 	f.reading.Wait()
 	if got := paths(findNames(t, f, s, "two")); !slices.Equal(got, []string{"two.go"}) {
 		t.Errorf("after the names were read anew two.go is not found: %q", got)
+	}
+}
+
+func TestFinderNeedsAFolder(t *testing.T) {
+	f := NewFinder(t.Context())
+	defer f.Close()
+	s := newSession(t)
+	s.dir = ""
+	var workdir *agent.WorkdirError
+	if _, err := f.find(t.Context(), s, "a", 1); !errors.As(err, &workdir) {
+		t.Errorf("without a workdir finding gives %v, want a *WorkdirError", err)
+	}
+	s.dir = filepath.Join(t.TempDir(), "gone")
+	if _, err := f.find(t.Context(), s, "a", 1); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("in a folder that is gone finding gives %v", err)
+	}
+	if err := os.Mkdir(s.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s.put(t, "a.go", "")
+	if got := paths(findNames(t, f, s, "a")); !slices.Equal(got, []string{"a.go"}) {
+		t.Errorf("when the folder is there again a.go is not found: %q", got)
 	}
 }
 

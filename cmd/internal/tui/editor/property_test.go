@@ -193,8 +193,9 @@ func FuzzEditor(f *testing.F) {
 	f.Fuzz(func(t *testing.T, script string, width, height int, vim bool) {
 		d := newDesk(t, propertyOptions(vim))
 		for _, msg := range typing(script) {
-			d.send1(msg)
-			check(t, d, 1+int(uint(width)%200), 1+int(uint(height)%50))
+			if d.send1(msg); len(d.buf.text) < 4096 { // a count of vi makes it large, and looking at all of it slow
+				check(t, d, 1+int(uint(width)%200), 1+int(uint(height)%50))
+			}
 		}
 	})
 }

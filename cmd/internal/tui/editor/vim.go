@@ -76,7 +76,7 @@ func (e *Editor) vimKey(msg tea.KeyPressMsg, key string) tea.Cmd {
 	}
 	v.keys = append(v.keys, msg)
 	if v.wait == 0 && len(k) == 1 && (k >= "1" && k <= "9" || k == "0" && v.count > 0) {
-		v.count = min(v.count*10+int(k[0]-'0'), 9999)
+		v.count = min(v.count*10+int(k[0]-'0'), maxTimes)
 		return nil
 	}
 	changed := e.vimCommand(k)
@@ -170,7 +170,9 @@ func (e *Editor) vimCommand(k string) (changed bool) {
 func isMotion(k string) bool { return len(k) == 1 && strings.Contains("hjklwbeWBE0^$G;, ", k) }
 
 // times is how often a command is to be done.
-func (e *Editor) times() int { return max(e.vim.count, 1) * max(e.vim.opCount, 1) }
+func (e *Editor) times() int { return min(max(e.vim.count, 1)*max(e.vim.opCount, 1), maxTimes) }
+
+const maxTimes = 9999
 
 // moved ends a command with a move: the operator takes what lies between, or the cursor goes there.
 func (e *Editor) moved(m move) (changed bool) {

@@ -46,15 +46,11 @@ func (e *Editor) motion(k string) move {
 		return e.wordMove(n, k == "W")
 	case "e", "E":
 		to := at
-		for range n {
-			to = b.vimWordEnd(to, k == "E")
-		}
+		to = repeated(n, to, func(at int) int { return b.vimWordEnd(at, k == "E") })
 		return move{to: to, inclusive: true, ok: to < len(b.text) && to != at || v.op != 0 && to < len(b.text)}
 	case "b", "B":
 		to := at
-		for range n {
-			to = b.vimWordBack(to, k == "B")
-		}
+		to = repeated(n, to, func(at int) int { return b.vimWordBack(at, k == "B") })
 		return move{to: to, ok: to != at}
 	case ";":
 		return e.findMove(v.find, v.findChar, true)
@@ -139,24 +135,28 @@ func (e *Editor) wordMove(n int, big bool) move {
 	b, v := e.buf, &e.vim
 	to := b.cursor
 	if v.op == 'c' && b.classAt(to) != blankClass {
-		for i := range n {
-			if i > 0 {
-				to = b.vimWordEnd(to, big)
-			} else {
-				to = b.lastOfWord(to, big)
-			}
-		}
+		to = repeated(n-1, b.lastOfWord(to, big), func(at int) int { return b.vimWordEnd(at, big) })
 		return move{to: to, inclusive: true, ok: true}
 	}
-	for i := range n {
-		end := b.lineEnd(to)
-		next := b.vimWordNext(to, big)
-		if v.op != 0 && i == n-1 && next > end && end > to {
-			next = end
-		}
-		to = next
+	to = repeated(n-1, to, func(at int) int { return b.vimWordNext(at, big) })
+	end, next := b.lineEnd(to), b.vimWordNext(to, big)
+	if v.op != 0 && next > end && end > to {
+		next = end
 	}
+	to = next
 	return move{to: to, ok: to != b.cursor}
+}
+
+// repeated takes a step so many times, as far as it leads anywhere.
+func repeated(n, at int, step func(at int) int) int {
+	for ; n > 0; n-- {
+		next := step(at)
+		if next == at {
+			break
+		}
+		at = next
+	}
+	return at
 }
 
 // lastOfWord is the last character of the word at a place.
