@@ -35,7 +35,10 @@ func (m measure) cluster(s string, column int) (n, width int) {
 		return 1, 1
 	}
 	first, width := ansi.FirstGraphemeCluster(window(s), m.method)
-	return len(first), max(width, 1)
+	if width == 0 {
+		width = m.method.StringWidth(unseen)
+	}
+	return len(first), width
 }
 
 // window is the part of s that its first cluster may have.
@@ -70,10 +73,10 @@ func (m measure) show(cluster string, width int) string {
 		return cluster
 	}
 	w := m.method.StringWidth(cluster)
-	switch {
-	case w == 0:
-		return unseen
-	case w > width:
+	if w == 0 {
+		cluster, w = unseen, m.method.StringWidth(unseen)
+	}
+	if w > width {
 		return "?"
 	}
 	return cluster

@@ -77,15 +77,23 @@ func (e *Editor) sign(row, indent, height int) string {
 	case indent == 0:
 		return ""
 	case row == e.offset && row > 0:
-		return e.style(e.opts.Styles.Prompt, "↑ ")
+		return e.style(e.opts.Styles.Prompt, e.arrow("↑", "^")+" ")
 	case row == e.offset+height-1 && row+1 < len(e.buf.rows):
-		return e.style(e.opts.Styles.Prompt, "↓ ")
+		return e.style(e.opts.Styles.Prompt, e.arrow("↓", "v")+" ")
 	case row > 0:
 		return "  "
 	case strings.HasPrefix(e.buf.text, "!"):
 		return e.style(e.opts.Styles.Shell, "> ")
 	}
 	return e.style(e.opts.Styles.Prompt, "> ")
+}
+
+// arrow is one cell wide: where East Asian widths are wanted, an arrow has two.
+func (e *Editor) arrow(arrow, letter string) string {
+	if e.buf.method.StringWidth(arrow) > 1 {
+		return letter
+	}
+	return arrow
 }
 
 // row draws a row in so many cells. Only a blank comes into the last one, which is for the cursor.

@@ -1,6 +1,18 @@
 package editor
 
-import "sort"
+import (
+	"sort"
+	"unicode/utf8"
+)
+
+// closes reports the wide signs that do not begin a row.
+func closes(cluster string) bool {
+	switch r, _ := utf8.DecodeRuneInString(cluster); r {
+	case '、', '。', '，', '．', '：', '；', '？', '！', '）', '］', '｝', '〕', '〉', '》', '」', '』', '】', '々', 'ー':
+		return true
+	}
+	return false
+}
 
 // setWidth sets the width of rows, in cells.
 func (b *buffer) setWidth(cells int) {
@@ -52,10 +64,10 @@ func (b *buffer) rewrap(from, to, n int) {
 
 // row returns where the row behind the one that begins at p begins; more is false when p's is the last.
 //
-// Rows break behind blanks, between wide characters and around chips, else where they are full. A blank that does not fit
-// stands behind the row, in the cell that is kept free for the cursor.
+// Rows break behind blanks, between wide characters and around chips, else where they are full; not before a sign that closes. A
+// blank that does not fit stands behind the row, in the cell that is kept free for the cursor.
 func (b *buffer) row(p int) (next int, more bool) {
-	column, breakable := 0, -1
+	column, breakable, before := 0, -1, -1 // the last place to break at, and the one before that
 	for i := p; i < len(b.text); {
 		c := b.text[i]
 		if c == '\n' {
@@ -64,8 +76,13 @@ func (b *buffer) row(p int) (next int, more bool) {
 		n, w := b.cluster(b.text[i:], column)
 		blank := c == ' ' || c == '\t'
 		loose := w > 1 && !blank || c == chipMark
-		if loose {
-			breakable = i
+		switch {
+		case loose && closes(b.text[i:]):
+			if breakable == i {
+				breakable = before
+			}
+		case loose && breakable != i:
+			breakable, before = i, breakable
 		}
 		switch {
 		case column+w <= b.width:
@@ -80,7 +97,7 @@ func (b *buffer) row(p int) (next int, more bool) {
 		}
 		i, column = i+n, column+w
 		if blank || loose {
-			breakable = i
+			breakable, before = i, breakable
 		}
 	}
 	return len(b.text), false
