@@ -82,11 +82,12 @@ func (d *DraftFile) Load() (draft Draft, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return draft, nil
 	}
-	if err == nil {
-		err = json.Unmarshal(data, &draft)
-	}
 	if err != nil {
-		return Draft{}, fmt.Errorf("reading the draft %s: %w", d.path, err)
+		return draft, fmt.Errorf("reading the draft: %w", err)
+	}
+	if err := json.Unmarshal(data, &draft); err != nil {
+		aside := d.path + ".damaged"
+		return Draft{}, errors.Join(fmt.Errorf("the draft is damaged, and moved to %s: %w", aside, err), os.Rename(d.path, aside))
 	}
 	return draft, nil
 }

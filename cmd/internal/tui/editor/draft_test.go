@@ -137,7 +137,8 @@ func TestWhatStandsInThePlaceOfTheDraftDoesNotTakeIt(t *testing.T) {
 		{"a search", "my draft<ctrl+r>old", "my draft"},
 		{"an entry of the history", "my draft<up>", "my draft"},
 		{"an entry that was changed", "my draft<up>er", "my draft\n\nolder"},
-		{"an entry that was chosen", "my draft<ctrl+r>old<enter>", "old"},
+		{"an entry that was found", "my draft<ctrl+r>old<enter>", "my draft"},
+		{"a search in a walk", "my draft<up><ctrl+r>ol", "my draft"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			drafts := &fakeDrafts{}
@@ -149,7 +150,7 @@ func TestWhatStandsInThePlaceOfTheDraftDoesNotTakeIt(t *testing.T) {
 		})
 	}
 	drafts := &fakeDrafts{}
-	d := newDesk(t, Options{Drafts: drafts}).do("my draft")
+	d := newDesk(t, Options{Drafts: drafts, History: &fakeHistory{[]Entry{{Pieces: []Piece{{Text: "old"}}}}}}).do("my draft<up>")
 	d.Edit("q", "prompt 1", "queued")
 	d.send1(saveDraft{})
 	if got := plainText(drafts.draft.Pieces); got != "my draft" {
@@ -205,5 +206,8 @@ func TestADamagedDraftIsToldAndLeavesAnEditor(t *testing.T) {
 	e, err := New(Options{Drafts: file})
 	if err == nil || !strings.Contains(err.Error(), file.path) || e == nil || !e.Empty() {
 		t.Errorf("a damaged draft gives %v and %v, want an error that names it and an empty editor", e, err)
+	}
+	if data, err := os.ReadFile(file.path + ".damaged"); err != nil || string(data) != "{" {
+		t.Errorf("the damaged draft is not kept: %q, %v", data, err)
 	}
 }

@@ -236,7 +236,7 @@ func (e *Editor) clear() {
 // that it was.
 func (e *Editor) Edit(id, label, text string, files ...Attachment) {
 	if e.editing == "" {
-		e.stashed = e.buf.text
+		e.stashed = e.draft()
 	}
 	text = clean(text)
 	for _, a := range files {
@@ -261,7 +261,12 @@ func (e *Editor) unedit() {
 }
 
 // SetVim turns the keys of vi on or off.
-func (e *Editor) SetVim(on bool) { e.vim = vim{on: on} }
+func (e *Editor) SetVim(on bool) {
+	if e.vim.inserting {
+		e.buf.end()
+	}
+	e.vim = vim{on: on}
+}
 
 // saveDraft is the end of the time in which changes gather.
 type saveDraft struct{}
@@ -302,10 +307,10 @@ func (e *Editor) saveNow() error {
 // draft is what a crash must not take: the text or, while another stands in its place, what waits for its end, with that other
 // behind it if it was changed.
 func (e *Editor) draft() string {
-	text := e.buf.text
 	if e.search != nil {
-		text = e.search.draft
+		return e.search.draft
 	}
+	text := e.buf.text
 	if r := &e.recall; r.at >= 0 && r.at < len(r.list) {
 		text = changed(r.texts[len(r.list)], e.chips.fold(r.list[r.at].Pieces), text)
 	}
@@ -324,7 +329,7 @@ func changed(draft, was, is string) string {
 }
 
 // Settled says that the host has the Submit, or Shell, with the id: it is durable there, or the user knows that it never will
-// be. It leaves the disk here.
+// be. It leaves the disk here. It is to be called for each of them, also for what the program does by itself, such as a command.
 func (e *Editor) Settled(id string) tea.Cmd {
 	n := len(e.unsent)
 	e.unsent = slices.DeleteFunc(e.unsent, func(u Unsent) bool { return u.ID == id })

@@ -130,6 +130,20 @@ func TestWalkingTheHistory(t *testing.T) {
 	}
 }
 
+// TestTheDraftComesBackWhenAnOlderPromptIsSent in its place.
+func TestTheDraftComesBackWhenAnOlderPromptIsSent(t *testing.T) {
+	for _, keys := range []string{"my draft<up>", "my draft<ctrl+r>ol<enter>", "my draft<up><ctrl+r>ol<enter>"} {
+		d := newDesk(t, Options{History: &fakeHistory{[]Entry{{Pieces: []Piece{{Text: "old"}}}}}}).do(keys + "<enter>")
+		if got := lastSaid[Submit](d).Text; got != "old" || d.withCursor() != "my draft|" {
+			t.Errorf("%s sends %q and leaves %q, want old and my draft", keys, got, d.withCursor())
+		}
+	}
+	d := newDesk(t, Options{History: &fakeHistory{[]Entry{{Pieces: []Piece{{Text: "old"}}}}}}).do("my draft<ctrl+r>ol<enter><down>")
+	if got := d.withCursor(); got != "my draft|" {
+		t.Errorf("down from what was found gives %q, want the draft", got)
+	}
+}
+
 func TestSendingAddsToTheHistory(t *testing.T) {
 	h := &fakeHistory{}
 	d := newDesk(t, Options{History: h, Workdir: "/w"}).do("fix <<" + tenLines + ">><enter>!ls<enter>")

@@ -13,12 +13,13 @@ type search struct {
 	list   []Entry // the oldest first
 	at     int     // what is shown; len(list): nothing yet
 	failed bool    // nothing further back has the query
-	draft  string
+	before string  // the text and the cursor that Esc brings back
 	cursor int
+	draft  string
 }
 
 func (e *Editor) openSearch() tea.Cmd {
-	s := &search{draft: e.buf.text, cursor: e.buf.cursor}
+	s := &search{before: e.buf.text, cursor: e.buf.cursor, draft: e.draft()}
 	if e.opts.History != nil {
 		list, err := e.opts.History.Entries()
 		if err != nil {
@@ -36,11 +37,13 @@ func (e *Editor) searchKey(msg tea.KeyPressMsg, key string) tea.Cmd {
 	switch key {
 	case "esc", "ctrl+g", "ctrl+c":
 		e.search = nil
-		e.setText(s.draft)
+		e.setText(s.before)
 		e.buf.moveTo(e.buf.snap(s.cursor))
 	case "enter", "tab", "right", "left", "end", "home", "ctrl+e", "ctrl+a":
 		e.search = nil
-		e.recall = recall{at: -1}
+		if s.at < len(s.list) { // from here on the arrow keys walk, and the draft waits at the end
+			e.recall = recall{list: s.list, at: s.at, texts: map[int]string{len(s.list): s.draft}}
+		}
 	case "ctrl+r", "up":
 		e.find(s.at-1, -1)
 	case "ctrl+s", "down":

@@ -35,7 +35,8 @@ func (e *Editor) send(queue bool) tea.Cmd {
 		kept = e.notice(e.opts.History.Add(Entry{Workdir: e.opts.Workdir, Pieces: pieces}))
 	}
 	e.unsent = append(e.unsent, Unsent{ID: id, Pieces: pieces})
-	editing, held := e.editing, e.chips.pieces(e.stashed)
+	e.unsent = e.unsent[max(len(e.unsent)-maxUnsent, 0):]
+	editing, held := e.editing, e.chips.pieces(e.waits())
 	e.clear()
 	e.buf.reset(e.chips.fold(held))
 	e.vim.sent()
@@ -44,6 +45,20 @@ func (e *Editor) send(queue bool) tea.Cmd {
 		msg = Shell{ID: id, Command: command}
 	}
 	return tea.Batch(kept, e.save(), e.emit(msg))
+}
+
+// maxUnsent is how many prompts wait for a word of the host: as many as it queues.
+const maxUnsent = 32
+
+// waits is the draft in whose place another text stands: it comes back when that is sent.
+func (e *Editor) waits() string {
+	switch r := &e.recall; {
+	case e.editing != "":
+		return e.stashed
+	case r.at >= 0 && r.at < len(r.list):
+		return r.texts[len(r.list)]
+	}
+	return ""
 }
 
 // withoutBlankLines takes blank lines from both ends of a text, and blanks from its end. Its first line keeps its indentation.

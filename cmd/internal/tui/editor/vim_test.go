@@ -88,6 +88,7 @@ func TestVim(t *testing.T) {
 		{"an unknown command", "abc", "0dqx", "|bc"},
 		{"w of wide characters", "日本 語", "0wx", "日本| "},
 		{"x of a family", "a" + family + "b", "hx", "a|b"},
+		{"w over a wide blank", "日\u3000本", "0wx", "日|\u3000"},
 		{"j through a line that is shorter", "abc\n\nabc", "ggljj", "abc\n\na|bc"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -182,7 +182,7 @@ func (b *buffer) vimWordNext(at int, big bool) int {
 		}
 	}
 	for at < len(b.text) && b.classAt(at) == blankClass {
-		at++
+		at = b.next(at)
 		if at < len(b.text) && b.emptyLine(at) {
 			return at
 		}
