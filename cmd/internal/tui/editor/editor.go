@@ -67,6 +67,7 @@ type Styles struct {
 	Item        func(string) string // of a list of completions
 	Selected    func(string) string // the one that is chosen
 	Help        func(string) string // beside it
+	Match       func(string) string // the letters of an item that were typed; nil: as the rest
 }
 
 // Submit says that a prompt is sent. It is on disk until Settled is called with its ID.

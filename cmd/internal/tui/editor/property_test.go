@@ -67,7 +67,8 @@ func someCommands() []Command {
 func propertyOptions(vim bool) Options {
 	return Options{
 		Vim: vim, Commands: someCommands, Placeholder: "Ask 日本語",
-		Files: func(string, int) ([]File, error) { return nil, nil }, History: &fakeHistory{}, Drafts: &fakeDrafts{},
+		Styles: Styles{Match: func(s string) string { return s }},
+		Files:  func(string, int) ([]File, error) { return nil, nil }, History: &fakeHistory{}, Drafts: &fakeDrafts{},
 	}
 }
 

@@ -149,11 +149,46 @@ func (e *Editor) itemLine(one item, chosen bool, wide, width int) string {
 	if show = e.buf.fitEnd(show, wide); one.help != "" {
 		show = e.cut(one.show, wide)
 	}
-	line := e.style(style, e.cut(sign+show, width))
+	line := e.marked(e.cut(sign+show, width), sign, style)
 	room := width - wide - 4
 	if one.help == "" || room < 8 {
 		return line
 	}
 	pad := strings.Repeat(" ", wide-m.StringWidth(show)+2)
 	return line + pad + e.style(s.Help, e.cut(one.help, room))
+}
+
+// marked styles a row of the list, and the letters behind its sign that were typed.
+func (e *Editor) marked(line, sign string, style func(string) string) string {
+	show, whole := strings.CutPrefix(line, sign)
+	if e.opts.Styles.Match == nil || !whole {
+		return e.style(style, line)
+	}
+	typed := typedLetters(show, e.complete.shown)
+	var b strings.Builder
+	b.WriteString(e.style(style, sign))
+	for at, rest := 0, show; rest != ""; {
+		n, _ := e.buf.cluster(rest, 0)
+		if typed[at] {
+			b.WriteString(e.style(e.opts.Styles.Match, rest[:n]))
+		} else {
+			b.WriteString(e.style(style, rest[:n]))
+		}
+		at, rest = at+n, rest[n:]
+	}
+	return b.String()
+}
+
+// typedLetters are the places of the letters of a query in a path, as near to its end as can be: there the name is.
+func typedLetters(path, query string) map[int]bool {
+	path, query = strings.ToLower(path), strings.ToLower(query)
+	places := make(map[int]bool)
+	end := len(path)
+	for i := len(query) - 1; i >= 0; i-- {
+		if end = strings.LastIndexByte(path[:end], query[i]); end < 0 {
+			return nil
+		}
+		places[end] = true
+	}
+	return places
 }

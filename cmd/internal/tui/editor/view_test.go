@@ -104,3 +104,21 @@ func TestStylesKeepWidths(t *testing.T) {
 		}
 	}
 }
+
+// TestTypedLettersAreMarked, also between wide characters and in a path of which only the end is shown.
+func TestTypedLettersAreMarked(t *testing.T) {
+	find := func(string, int) ([]File, error) {
+		return []File{{"日本/main.go"}, {"a/very/long/path/to/main.go"}}, nil
+	}
+	d := newDesk(t, Options{Files: find, Styles: Styles{Match: func(s string) string { return "\x1b[1m" + s + "\x1b[m" }}}).do("@mg")
+	lines, _ := d.View(20, 10)
+	mark := strings.NewReplacer("\x1b[1m", "(", "\x1b[m", ")")
+	for i, want := range []string{"> 日本/(m)ain.(g)o", "  …g/path/to/(m)ain.(g)o"} {
+		if got := mark.Replace(lines[i+1]); got != want {
+			t.Errorf("row %d is %q, want %q", i, got, want)
+		}
+		if w := d.buf.method.StringWidth(lines[i+1]); w > 20 {
+			t.Errorf("row %d is %d wide", i, w)
+		}
+	}
+}
