@@ -1,0 +1,289 @@
+package render
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Diff renders a unified diff: the names of the files, the lines with their numbers in the old and the new file, the words
+// that have changed inside a line. Signs say what colours do. After so many lines one line says how many are missing; 0 shows all.
+func Diff(t *Theme, unified string, width, most int) []string {
+	d := differ{theme: t, width: width}
+	lines := strings.Split(strings.TrimSuffix(unified, "\n"), "\n")
+	d.digits = digits(lines)
+	for at := 0; at < len(lines); {
+		at += d.next(lines[at:])
+	}
+	d.flush()
+	return t.limit(d.rows, width, most)
+}
+
+// limit cuts rows to so many, the last of which says how many are missing.
+func (t *Theme) limit(rows []row, width, most int) []string {
+	var lines []string
+	for i, r := range rows {
+		if most > 0 && i == most-1 && len(rows) > most {
+			r = row{{text: Cut(fmt.Sprintf("… %d more lines", len(rows)-i), width), style: t.Dim}}
+			return append(lines, r.encode(false))
+		}
+		lines = append(lines, r.encode(false))
+	}
+	return lines
+}
+
+// A differ walks through a diff.
+type differ struct {
+	theme    *Theme
+	width    int
+	digits   int // of the largest line number
+	old, new int // the next line of each file
+	inHunk   bool
+	left     [2]int   // lines of the hunk still to come: old, new
+	removed  []string // lines of the change that is open
+	added    []string
+	rows     []row
+	named    string // the old file's name
+}
+
+// next takes the next line, or the two that name the files, and returns how many it took.
+func (d *differ) next(lines []string) int {
+	line := lines[0]
+	if !d.inHunk || d.left[0] <= 0 && d.left[1] <= 0 && !strings.HasPrefix(line, `\`) {
+		return d.head(lines)
+	}
+	sign, text := byte(' '), ""
+	if line != "" {
+		sign, text = line[0], line[1:]
+	}
+	switch sign {
+	case '+':
+		d.added = append(d.added, text)
+		d.left[1]--
+	case '-':
+		if len(d.added) > 0 {
+			d.flush()
+		}
+		d.removed = append(d.removed, text)
+		d.left[0]--
+	case '\\':
+		d.flush()
+		d.note(strings.TrimSpace(text))
+	case ' ':
+		d.flush()
+		d.line(' ', text, nil)
+		d.left[0]--
+		d.left[1]--
+	default:
+		d.inHunk = false
+		return d.head(lines)
+	}
+	return 1
+}
+
+// head takes what stands before and between hunks.
+func (d *differ) head(lines []string) int {
+	d.flush()
+	line := lines[0]
+	switch {
+	case strings.HasPrefix(line, "--- ") && len(lines) > 1 && strings.HasPrefix(lines[1], "+++ "):
+		d.file(name(line), name(lines[1]))
+		return 2
+	case strings.HasPrefix(line, "@@ "):
+		d.hunk(line)
+	case strings.HasPrefix(line, "diff "), strings.HasPrefix(line, "index "), line == "":
+	default:
+		d.note(line)
+	}
+	return 1
+}
+
+// name returns the file's name in a line that begins with --- or +++, without git's prefix and a date.
+func name(line string) string {
+	name, _, _ := strings.Cut(line[4:], "\t")
+	for _, prefix := range []string{"a/", "b/"} {
+		if rest, ok := strings.CutPrefix(name, prefix); ok {
+			return rest
+		}
+	}
+	return name
+}
+
+func (d *differ) file(old, new string) {
+	const none = "/dev/null"
+	caption := new
+	switch {
+	case old == none:
+		caption = new + " (new)"
+	case new == none:
+		caption = old + " (deleted)"
+	case old != new:
+		caption = old + " → " + new
+	}
+	if len(d.rows) > 0 {
+		d.rows = append(d.rows, row{})
+	}
+	d.inHunk = false
+	d.rows = append(d.rows, wrap([]span{{text: flat(clean(caption)), style: d.theme.Strong}}, d.width)...)
+}
+
+// hunk takes the line @@ -1,2 +3,4 @@ text. Between two hunks stands a mark, and what the diff says of the place.
+func (d *differ) hunk(line string) {
+	ranges, text, ok := strings.Cut(line[3:], " @@")
+	old, new, both := strings.Cut(ranges, " ")
+	if !ok || !both {
+		d.note(line)
+		return
+	}
+	d.old, d.left[0] = span2(old)
+	d.new, d.left[1] = span2(new)
+	first := !d.inHunk
+	d.inHunk = true
+	text = strings.TrimSpace(text)
+	if first && text == "" && d.old <= 1 && d.new <= 1 {
+		return
+	}
+	caption := strings.TrimSpace(fmt.Sprintf("%*s %s", d.gutter()-1, "⋯", flat(clean(text))))
+	d.rows = append(d.rows, row{{text: Cut(caption, d.width), style: d.theme.Hunk}})
+}
+
+// span2 reads -12,3: the first line and the number of lines.
+func span2(s string) (first, count int) {
+	a, b, ok := strings.Cut(strings.TrimLeft(s, "-+"), ",")
+	first, _ = strconv.Atoi(a)
+	count = 1
+	if ok {
+		count, _ = strconv.Atoi(b)
+	}
+	return first, count
+}
+
+// digits returns the digits of the largest line number of a diff.
+func digits(lines []string) int {
+	largest := 1
+	for _, line := range lines {
+		if rest, ok := strings.CutPrefix(line, "@@ "); ok {
+			for _, part := range strings.SplitN(rest, " ", 3)[:min(2, strings.Count(rest, " ")+1)] {
+				first, count := span2(part)
+				largest = max(largest, first+count-1)
+			}
+		}
+	}
+	return min(len(strconv.Itoa(largest)), 7)
+}
+
+func (d *differ) note(text string) {
+	d.rows = append(d.rows, wrap([]span{{text: flat(clean(text)), style: d.theme.Dim}}, d.width)...)
+}
+
+// flush prints the change that is open: what was removed, then what was added. Where lines stand against each other, what
+// has changed in them is marked.
+func (d *differ) flush() {
+	removed, added := d.removed, d.added
+	d.removed, d.added = nil, nil
+	marks := make([][2][2]int, max(len(removed), len(added)))
+	for i := range min(len(removed), len(added)) {
+		marks[i][0], marks[i][1] = changed(removed[i], added[i])
+	}
+	for i, text := range removed {
+		d.line('-', text, marked(text, marks[i][0], d.theme.Removed, d.theme.RemovedWord))
+	}
+	for i, text := range added {
+		d.line('+', text, marked(text, marks[i][1], d.theme.Added, d.theme.AddedWord))
+	}
+}
+
+// changed returns the bytes in which two lines differ: what is between their common beginning and their common end, by whole
+// words. Lines that have little in common are not compared.
+func changed(old, new string) (inOld, inNew [2]int) {
+	start := 0
+	for start < len(old) && start < len(new) && old[start] == new[start] {
+		start++
+	}
+	for start > 0 && (inWord(old, start) || inWord(new, start)) {
+		start--
+	}
+	end := 0
+	for end < len(old)-start && end < len(new)-start && old[len(old)-1-end] == new[len(new)-1-end] {
+		end++
+	}
+	for end > 0 && (inWord(old, len(old)-end) || inWord(new, len(new)-end)) {
+		end--
+	}
+	if same := start + end; same*3 < max(len(strings.TrimSpace(old)), len(strings.TrimSpace(new))) {
+		return inOld, inNew
+	}
+	return [2]int{start, len(old) - end}, [2]int{start, len(new) - end}
+}
+
+// inWord reports whether a cut at a byte would divide a word or a character.
+func inWord(s string, at int) bool {
+	return at > 0 && at < len(s) && wordByte(s[at-1]) && wordByte(s[at])
+}
+
+func wordByte(c byte) bool {
+	return c == '_' || c >= 0x80 || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
+// marked returns a line in a style, with a part of it in another over it.
+func marked(text string, mark [2]int, style, word Style) []span {
+	if mark[0] >= mark[1] {
+		return []span{{text: text, style: style}}
+	}
+	return []span{
+		{text: text[:mark[0]], style: style},
+		{text: text[mark[0]:mark[1]], style: word.Over(style)},
+		{text: text[mark[1]:], style: style},
+	}
+}
+
+// gutter returns the cells before a line's text: two numbers and the sign. Where there is little room there are no numbers.
+func (d *differ) gutter() int {
+	if d.width < 2*d.digits+30 {
+		return 2
+	}
+	return 2*d.digits + 4
+}
+
+// line prints one line of the files. spans are its text in styles; nil: as it is.
+func (d *differ) line(sign byte, text string, spans []span) {
+	old, new := "", ""
+	if sign != '+' {
+		old = strconv.Itoa(d.old)
+		d.old++
+	}
+	if sign != '-' {
+		new = strconv.Itoa(d.new)
+		d.new++
+	}
+	style := map[byte]Style{'+': d.theme.Added, '-': d.theme.Removed}[sign]
+	if spans == nil {
+		spans = []span{{text: text, style: style}}
+	}
+	gutter := d.gutter()
+	numbers := ""
+	if gutter > 2 {
+		numbers = fmt.Sprintf("%*s %*s ", d.digits, old, d.digits, new)
+	}
+	head := row{{text: numbers, style: d.theme.LineNumber}, {text: string(sign) + " ", style: style}}
+	if d.width < narrowest {
+		head, gutter = row{{text: string(sign), style: style}}, 1
+	}
+	for i, r := range chop(expandSpans(spans), d.width-gutter) {
+		if i > 0 {
+			head = row{{text: strings.Repeat(" ", gutter)}}
+		}
+		d.rows = append(d.rows, append(head[:len(head):len(head)], r...).trimEnd())
+	}
+}
+
+// expandSpans expands the tabs of a line in spans, and makes it clean.
+func expandSpans(spans []span) []span {
+	var before strings.Builder
+	for i, s := range spans {
+		at := len(expand(before.String()))
+		before.WriteString(clean(s.text))
+		spans[i].text = expand(before.String())[at:]
+	}
+	return spans
+}
