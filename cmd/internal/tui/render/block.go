@@ -36,6 +36,7 @@ type painter struct {
 	number int         // of the next item of a list that goes on from an earlier piece; 0: as it says
 	codes  *codeMemory // of code in the block that is still open; nil: nothing is kept
 	code   int         // code blocks seen so far
+	apart  bool        // the first block wants an empty row before it
 }
 
 // narrowest is how many cells an indented block must have left; where it has less it is not indented.
@@ -74,13 +75,20 @@ func (p *painter) children(node ast.Node, width int, style Style) (rows []row) {
 		if len(block) == 0 {
 			continue
 		}
-		_, heading := n.(*ast.Heading)
-		if len(rows) > 0 && (heading || n.HasBlankPreviousLines()) {
+		switch gap := apart(n) || n.HasBlankPreviousLines(); {
+		case len(rows) > 0 && gap:
 			rows = append(rows, row{})
+		case len(rows) == 0 && n.Parent().Kind() == ast.KindDocument:
+			p.apart = apart(n)
 		}
 		rows = append(rows, block...)
 	}
 	return rows
+}
+
+// apart reports whether a block has an empty row before it whatever the text says. Of a table the parser does not tell.
+func apart(n ast.Node) bool {
+	return n.Kind() == ast.KindHeading || n.Kind() == extast.KindTable
 }
 
 func (p *painter) block(node ast.Node, width int, style Style) []row {
@@ -123,6 +131,9 @@ func (p *painter) heading(n *ast.Heading, width int, style Style) []row {
 		look = t.Title
 	}
 	spans := p.inline(n, look.Over(style))
+	if len(spans) == 0 {
+		return nil
+	}
 	if !t.attributes() {
 		spans = append([]span{{text: strings.Repeat("#", n.Level) + " "}}, spans...)
 	}

@@ -125,12 +125,13 @@ func (in *inliner) link(n ast.Node, destination, caption string, style Style) {
 	t := in.theme
 	address := flat(plain.Visible(clean(unescape([]byte(destination)))))
 	target := clickable(address)
-	if caption != "" {
-		in.add(caption, t.Label.Over(style), "")
+	inner := inliner{theme: t, source: in.source}
+	inner.children(n, t.Link.Over(style), target)
+	text := textOf(inner.spans)
+	in.add(caption, t.Label.Over(style), "")
+	for _, s := range inner.spans {
+		in.add(s.text, s.style, s.link)
 	}
-	first := len(in.spans)
-	in.children(n, t.Link.Over(style), target)
-	text := textOf(in.spans[min(first, len(in.spans)):])
 	switch {
 	case says(text, address):
 	case address == "":

@@ -170,16 +170,27 @@ func (it item) follows(l look) bool {
 	return l.item.indent > 0 && l.item.mark == it.mark && l.item.ordered == it.ordered
 }
 
-// isDelimiter reports whether a line can stand between the head and the body of a table.
-func isDelimiter(line string) bool {
-	return strings.Trim(line, " \t|:-") == "" && strings.Contains(line, "-") && strings.ContainsAny(line, "|:")
+// isDelimiter reports whether a line makes the one before it the head of a table.
+func isDelimiter(head, line string) bool {
+	return strings.Trim(line, " \t|:-") == "" && strings.Contains(line, "-") && strings.ContainsAny(line, "|:") &&
+		countCells(head) == countCells(line)
+}
+
+// countCells returns the cells of a table's line.
+func countCells(line string) int {
+	line = strings.Trim(line, " \t")
+	line = strings.TrimPrefix(line, "|")
+	if !strings.HasSuffix(line, `\|`) {
+		line = strings.TrimSuffix(line, "|")
+	}
+	return strings.Count(line, "|") - strings.Count(line, `\|`) + 1
 }
 
 // tableHead returns the head of the table in a paragraph, with the line below it.
 func tableHead(paragraph string) string {
 	before := ""
 	for line := range strings.Lines(paragraph) {
-		if before != "" && isDelimiter(strings.TrimRight(line, "\n")) {
+		if before != "" && isDelimiter(strings.TrimRight(before, "\n"), strings.TrimRight(line, "\n")) {
 			return before + line
 		}
 		before = line
@@ -216,6 +227,8 @@ func htmlAt(s string) html {
 		return html{}
 	case htmlBlocks[name]:
 		return html{kind: 6}
+	case name == "script", name == "pre", name == "style", name == "textarea": // an end without its beginning
+		return html{}
 	case strings.HasSuffix(strings.TrimRight(s, " \t"), ">") && strings.Count(s, "<") == 1 && strings.Count(s, ">") == 1:
 		return html{kind: 7}
 	}

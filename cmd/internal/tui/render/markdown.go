@@ -124,8 +124,10 @@ type page struct {
 	began bool        // something was rendered
 	rows  []string
 
-	live  bool        // what is rendered now may still change
-	codes *codeMemory // of live blocks
+	live   bool        // what is rendered now may still change
+	last   string      // the last line of it
+	ending bool        // nothing comes behind the next piece
+	codes  *codeMemory // of live blocks
 }
 
 func (p *page) line(line string) {
@@ -136,12 +138,18 @@ func (p *page) line(line string) {
 // rest renders the end of the text: a line without its break, if there is one, and what is open.
 func (p *page) rest(partial string) []string {
 	p.split.emit = p.piece
-	if partial != "" {
-		if p.live {
-			partial = p.split.mend(partial)
-		}
-		p.split.line(partial)
+	lines := []string{partial}
+	switch {
+	case p.live:
+		lines = p.split.mendLine(partial)
+	case partial == "":
+		lines = nil
 	}
+	for _, line := range lines {
+		p.last = line + "\n"
+		p.split.line(line)
+	}
+	p.ending = p.live
 	p.split.finish()
 	return p.rows
 }
@@ -158,28 +166,29 @@ func (p *page) piece(piece piece) {
 	case fenceClose:
 		p.print([]row{t.codeFoot(p.width)})
 	default:
-		p.add(piece.blank, p.paint(piece))
+		rows, apart := p.paint(piece)
+		p.add(piece.blank || apart, rows)
 	}
 }
 
-func (p *page) paint(piece piece) []row {
+// paint renders a piece. apart: it wants an empty line before it.
+func (p *page) paint(piece piece) (rows []row, apart bool) {
 	painter := painter{theme: p.theme, number: piece.number, codes: p.codes}
-	source := piece.text
-	if p.live {
+	source, width := piece.text, p.width
+	if p.ending || p.live && source == p.last {
 		source = mend(source)
 	}
-	if piece.kind != itemRest {
-		return painter.paint(source, p.width, &p.refs)
+	if piece.kind == itemRest {
+		source, width = dedent(source, piece.indent), p.width-piece.indent
+		if width < narrowest {
+			piece.indent, width = 0, p.width
+		}
 	}
-	inner := p.width - piece.indent
-	if inner < narrowest {
-		return painter.paint(dedent(source, piece.indent), p.width, &p.refs)
-	}
-	rows := painter.paint(dedent(source, piece.indent), inner, &p.refs)
+	rows = painter.paint(source, width, &p.refs)
 	for i, r := range rows {
 		rows[i] = r.indent(span{text: strings.Repeat(" ", piece.indent)})
 	}
-	return rows
+	return rows, painter.apart
 }
 
 // dedent removes up to so many spaces before each line.
@@ -195,7 +204,7 @@ func dedent(text string, indent int) string {
 	return b.String()
 }
 
-// add prints the rows of a block, behind an empty one if the text has one there or the block is a heading.
+// add prints the rows of a block, behind an empty one if blank says so.
 func (p *page) add(blank bool, rows []row) {
 	if len(rows) == 0 {
 		p.split.blank = p.split.blank || blank

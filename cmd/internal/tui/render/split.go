@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/yuin/goldmark/text"
@@ -227,7 +228,7 @@ func (s *splitter) takeText(line string, l look) bool {
 	case l.interrupts():
 		return false
 	}
-	s.table = s.table || isDelimiter(line)
+	s.table = s.table || isDelimiter(s.lastLine(), line)
 	s.add(line)
 	return true
 }
@@ -249,6 +250,12 @@ func (s *splitter) takeItem(line string, l look) bool {
 	}
 	s.add(line)
 	return true
+}
+
+// lastLine returns the last line that is open.
+func (s *splitter) lastLine() string {
+	all := string(bytes.TrimSuffix(s.open, []byte{'\n'}))
+	return all[strings.LastIndexByte(all, '\n')+1:]
 }
 
 func (s *splitter) beginItem(line string, l look) {
