@@ -76,11 +76,12 @@ func (l *language) rules(file string) chroma.Rules {
 	return lexer.Rules
 }
 
-// resume is what the rule does. It comes a second time if the line holds what its language does not know: then the
-// lexer begins anew.
+// resume is what the rule does. It comes a second time if the rules do not know the end of the line: then it is over, and
+// the next one begins anew.
 func (l *language) resume(s *chroma.LexerState) error {
 	if l.now == s {
 		s.Stack = []string{"root"}
+		s.Pos++
 		return nil
 	}
 	l.now, s.Stack = s, slices.Clone(l.stack)
