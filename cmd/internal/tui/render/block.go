@@ -1,6 +1,7 @@
 package render
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -63,7 +64,7 @@ const most = 256
 func (r *references) learn(doc ast.Node) {
 	for n := doc.FirstChild(); n != nil && len(r.all) < most; n = n.NextSibling() {
 		if def, ok := n.(*ast.LinkReferenceDefinition); ok {
-			r.all = append(r.all[:len(r.all):len(r.all)], parser.NewReference(def.Label, def.Destination, def.Title))
+			r.all = append(slices.Clip(r.all), parser.NewReference(def.Label, def.Destination, def.Title))
 		}
 	}
 }

@@ -34,7 +34,7 @@ func (t *Theme) highlighter(name string) highlighter {
 }
 
 // longestCode is the length up to which a line of code is coloured, in bytes: minified code says nothing in colours.
-const longestCode = 1000
+const longestCode = 400
 
 // rows returns the rows of the next line.
 func (h *highlighter) rows(line string, width int) []row {

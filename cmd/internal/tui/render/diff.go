@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -43,7 +44,6 @@ type differ struct {
 	removed  []string // lines of the change that is open
 	added    []string
 	rows     []row
-	named    string // the old file's name
 }
 
 // next takes the next line, or the two that name the files, and returns how many it took.
@@ -273,7 +273,7 @@ func (d *differ) line(sign byte, text string, spans []span) {
 		if i > 0 {
 			head = row{{text: strings.Repeat(" ", gutter)}}
 		}
-		d.rows = append(d.rows, append(head[:len(head):len(head)], r...).trimEnd())
+		d.rows = append(d.rows, append(slices.Clip(head), r...).trimEnd())
 	}
 }
 

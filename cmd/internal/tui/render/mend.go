@@ -1,6 +1,7 @@
 package render
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -351,8 +352,7 @@ func (m *mender) closed() string {
 		m.label = run{}
 	}
 	text += m.tail
-	for i := len(m.open) - 1; i >= 0; i-- {
-		r := m.open[i]
+	for _, r := range slices.Backward(m.open) {
 		if m.label.count > 0 && r.at < m.label.at {
 			text, m.label = text+"]()", run{}
 		}

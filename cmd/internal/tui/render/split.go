@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/yuin/goldmark/text"
@@ -280,7 +281,7 @@ func (s *splitter) insideItem(line string) {
 
 // lazy reports whether a line that begins no block belongs to the paragraph that the open block ends with.
 func (s *splitter) lazy(line string) bool {
-	all := append(append(s.open[:len(s.open):len(s.open)], line...), '\n')
+	all := append(append(slices.Clip(s.open), line...), '\n')
 	doc := grammar().Parse(text.NewReader(all))
 	return doc.ChildCount() == 1
 }

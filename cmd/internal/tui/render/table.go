@@ -10,7 +10,7 @@ import (
 const (
 	columnGap    = 3  // cells between two columns: " │ "
 	longestWord  = 16 // cells; a longer word may be broken before its column is given more
-	tallestCell  = 6  // rows; beyond, a table is easier to read as records
+	tallestCell  = 4  // rows; beyond, a table is easier to read as records
 	fewestInCell = 6  // cells of a column that is not naturally narrower
 )
 

@@ -52,6 +52,14 @@ type ink struct {
 	attr        attr
 }
 
+// rgb returns the colour on a dark or a light background; -1: none.
+func (p ink) rgb(dark bool) int {
+	if dark {
+		return p.dark
+	}
+	return p.light
+}
+
 func (t *Theme) palette() []ink {
 	const none = -1
 	return []ink{
@@ -66,7 +74,7 @@ func (t *Theme) palette() []ink {
 		{&t.URL, 0x9aa0a6, 0x5c6166, 7, 8, false, 0},
 		{&t.Quote, 0xb4bcc6, 0x4a5159, 7, 8, false, italic},
 		{&t.Marker, 0x8ab4f8, 0x0b57d0, 12, 4, false, 0},
-		{&t.Rule, 0x858b93, 0x6a7077, 8, 7, false, 0},
+		{&t.Rule, 0x858b93, 0x6a7077, 8, 8, false, 0},
 		{&t.Label, 0x9aa0a6, 0x5c6166, 7, 8, false, 0},
 		{&t.Added, 0x7ee787, 0x116329, 10, 2, false, 0},
 		{&t.Removed, 0xff9a94, 0xa40e26, 9, 1, false, 0},
@@ -95,9 +103,9 @@ func (t *Theme) palette() []ink {
 
 // style makes an ink a style that the terminal can show. Where a background cannot be coloured finely, its attribute stands for it.
 func (t *Theme) style(p ink) Style {
-	rgb, basic := p.light, p.basicLight
+	rgb, basic := p.rgb(t.Dark), p.basicLight
 	if t.Dark {
-		rgb, basic = p.dark, p.basicDark
+		basic = p.basicDark
 	}
 	s := Style{attr: p.attr}
 	switch {
