@@ -37,7 +37,9 @@ func (m *Markdown) SetWidth(width int) {
 }
 
 // SetTheme sets the colours of what is not settled.
-func (m *Markdown) SetTheme(t *Theme) { m.page.theme, m.live, m.codes = t, nil, codeMemory{} }
+func (m *Markdown) SetTheme(t *Theme) {
+	m.page.theme, m.page.code.theme, m.live, m.codes = t, t, nil, codeMemory{}
+}
 
 // Append adds text to the end.
 func (m *Markdown) Append(delta string) {
@@ -165,6 +167,7 @@ func (p *page) piece(piece piece) {
 		p.print(p.code.rows(piece.text, p.width))
 	case fenceClose:
 		p.print([]row{t.codeFoot(p.width)})
+		p.split.blank = true // what follows stands by itself
 	default:
 		rows, apart := p.paint(piece)
 		p.add(piece.blank || apart, rows)
