@@ -51,8 +51,8 @@ func TestUnclosedStringsAreReadInTime(t *testing.T) {
 	theme := NewTheme(true, colorprofile.TrueColor)
 	for _, file := range samples {
 		name := strings.TrimSuffix(filepath.Base(file), ".txt")
-		for _, part := range []string{`\`, `\\a`, `\"`, "a ", "a: ", "(", "[a", "{a", "/", "<a ", "#{", "=> ", "a(", "a=b ", `a\ `, "\"a"} {
-			for _, first := range []string{"", `"`, "'", "/", "x: "} {
+		for _, part := range []string{`\`, `\\a`, "a: ", "(", "{a", "/", "<a ", "a=b "} {
+			for _, first := range []string{"", `"`} {
 				line := (first + strings.Repeat(part, longestCode))[:longestCode]
 				start := time.Now()
 				Code(theme, name, line, 80)

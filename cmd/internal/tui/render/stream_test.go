@@ -90,7 +90,7 @@ func TestLongBlocksAreCut(t *testing.T) {
 			t.Parallel()
 			text := tt.head + strings.Repeat(tt.part, 2*longestOpen/len(tt.part))
 			var cuts []int
-			for at := 1997; at < len(text); at += 1997 {
+			for at := 5501; at < len(text); at += 5501 {
 				cuts = append(cuts, at)
 			}
 			checkDeltas(t, theme, text, 60, cuts)
