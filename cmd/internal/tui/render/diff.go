@@ -135,8 +135,8 @@ func (d *differ) hunk(line string) {
 		d.note(line)
 		return
 	}
-	d.old, d.left[0] = span2(old)
-	d.new, d.left[1] = span2(new)
+	d.old, d.left[0] = lineRange(old)
+	d.new, d.left[1] = lineRange(new)
 	first := !d.inHunk
 	d.inHunk = true
 	text = strings.TrimSpace(text)
@@ -147,8 +147,8 @@ func (d *differ) hunk(line string) {
 	d.rows = append(d.rows, row{{text: Cut(caption, d.width), style: d.theme.Hunk}})
 }
 
-// span2 reads -12,3: the first line and the number of lines.
-func span2(s string) (first, count int) {
+// lineRange reads -12,3: the first line and the number of lines.
+func lineRange(s string) (first, count int) {
 	a, b, ok := strings.Cut(strings.TrimLeft(s, "-+"), ",")
 	first, _ = strconv.Atoi(a)
 	count = 1
@@ -164,7 +164,7 @@ func digits(lines []string) int {
 	for _, line := range lines {
 		if rest, ok := strings.CutPrefix(line, "@@ "); ok {
 			for _, part := range strings.SplitN(rest, " ", 3)[:min(2, strings.Count(rest, " ")+1)] {
-				first, count := span2(part)
+				first, count := lineRange(part)
 				largest = max(largest, first+count-1)
 			}
 		}

@@ -94,7 +94,8 @@ func (m *Markdown) Settled() []string {
 	return lines
 }
 
-// Live returns the rest as it looks now: each call the whole of it, with an empty first line if one belongs before it.
+// Live returns the rest as it looks now: each call the whole of it, with an empty first line if one belongs before it. It is
+// not to be changed.
 // What is half there, such as the first star of two, is shown as what it becomes.
 func (m *Markdown) Live() []string {
 	if m.live != nil {

@@ -103,8 +103,8 @@ func lastBlock(text string) (from int) {
 			if inside.closedBy(strings.TrimLeft(bare, "> ")) {
 				inside, begin = fence{}, true
 			}
-		case fenceAt0(bare).length > 0:
-			inside = fenceAt0(bare)
+		case fenceIn(bare).length > 0:
+			inside = fenceIn(bare)
 		case bare == "":
 			begin = true
 		case begin || l.interrupts():
@@ -121,7 +121,8 @@ func lastBlock(text string) (from int) {
 	return from
 }
 
-func fenceAt0(s string) fence {
+// fenceIn returns the fence that a line begins with, wherever the line is indented.
+func fenceIn(s string) fence {
 	if s == "" || s[0] != '`' && s[0] != '~' {
 		return fence{}
 	}

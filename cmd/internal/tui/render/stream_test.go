@@ -131,3 +131,36 @@ func TestHostileLinks(t *testing.T) {
 		}
 	}
 }
+
+// TestCostIsLinear counts what is allocated for a text and one twice as long, each with a frame after each delta.
+func TestCostIsLinear(t *testing.T) { // by itself: it counts allocations
+	theme := NewTheme(true, colorprofile.TrueColor)
+	for name, part := range map[string]string{
+		"paragraphs":    "some **words** and `code`,\nand [a link](https://x.example)\n\n",
+		"items":         "- an item\n  - with one inside\n",
+		"one fence":     "\tx := f(\"a\", 1) // why\n",
+		"quotes":        "> a quote\n> of lines\n\n",
+		"short tables":  "| a | b |\n|---|---|\n| c | d |\n\n",
+		"code in items": "1. do\n\n   ```sh\n   ls -l\n   ```\n\n",
+	} {
+		stream := func(size int) float64 {
+			text := strings.Repeat(part, size/len(part))
+			if name == "one fence" {
+				text = "```go\n" + text
+			}
+			return testing.AllocsPerRun(1, func() {
+				m := NewMarkdown(theme, 80)
+				for at := 0; at < len(text); at += 10 {
+					m.Append(text[at:min(at+10, len(text))])
+					m.Settled()
+					m.Live()
+				}
+				m.Close()
+			})
+		}
+		stream(1000) // loads the lexers
+		if short, long := stream(5000), stream(10000); long > 2.3*short {
+			t.Errorf("%s: %.0f allocations for 5,000 bytes, %.0f for 10,000", name, short, long)
+		}
+	}
+}
