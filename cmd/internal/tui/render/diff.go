@@ -8,26 +8,43 @@ import (
 )
 
 // Diff renders a unified diff: the names of the files, the lines with their numbers in the old and the new file, the words
-// that have changed inside a line. Signs say what colours do. After so many lines one line says how many are missing; 0 shows all.
+// that have changed inside a line, and code in its colours. Signs say what colours do. After so many lines one line says how
+// many are missing; 0 shows all.
 func Diff(t *Theme, unified string, width, most int) []string {
-	d := differ{theme: t, width: width}
+	d := differ{theme: t, width: max(width, 1), most: most}
 	lines := strings.Split(strings.TrimSuffix(unified, "\n"), "\n")
 	d.digits = digits(lines)
+	d.coloured = len(lines) <= longestDiff
 	for at := 0; at < len(lines); {
 		at += d.next(lines[at:])
 	}
 	d.flush()
-	return t.limit(d.rows, width, most)
+	return d.lines()
 }
 
-// limit cuts rows to so many, the last of which says how many are missing.
-func (t *Theme) limit(rows []row, width, most int) []string {
-	var lines []string
-	for i, r := range rows {
-		if most > 0 && i == most-1 && len(rows) > most {
-			r = row{{text: Cut(fmt.Sprintf("… %d more lines", len(rows)-i), width), style: t.Dim}}
-			return append(lines, r.encode(false))
-		}
+// longestDiff is the number of lines up to which code in a diff is coloured: more takes longer than anybody wants to wait.
+const longestDiff = 2000
+
+// full reports whether there are as many rows as were asked for.
+func (d *differ) full() bool { return d.most > 0 && len(d.rows) > d.most }
+
+// room reports whether one more line of the files is wanted, and counts it if not.
+func (d *differ) room() bool {
+	if d.full() {
+		d.missing++
+		return false
+	}
+	return true
+}
+
+// lines returns the rows as lines; if there are too many the first, and one that says how many are missing.
+func (d *differ) lines() (lines []string) {
+	rows := d.rows
+	if d.full() {
+		note := fmt.Sprintf("… %d more lines", d.missing+len(rows)-d.most+1)
+		rows = append(slices.Clip(rows[:d.most-1]), row{{text: Cut(note, d.width), style: d.theme.Dim}})
+	}
+	for _, r := range rows {
 		lines = append(lines, r.encode(false))
 	}
 	return lines
@@ -37,12 +54,16 @@ func (t *Theme) limit(rows []row, width, most int) []string {
 type differ struct {
 	theme    *Theme
 	width    int
+	most     int // lines asked for; 0: all
+	missing  int // lines for which there was no room, beyond rows
 	digits   int // of the largest line number
+	coloured bool
 	old, new int // the next line of each file
 	inHunk   bool
-	left     [2]int   // lines of the hunk still to come: old, new
-	removed  []string // lines of the change that is open
-	added    []string
+	left     [2]int      // lines of the hunk still to come: old, new
+	removed  []string    // lines of the change that is open
+	added    []string    // and what stands there now
+	code     highlighter // of the lines that both files have
 	rows     []row
 }
 
@@ -54,7 +75,7 @@ func (d *differ) next(lines []string) int {
 	}
 	sign, text := byte(' '), ""
 	if line != "" {
-		sign, text = line[0], line[1:]
+		sign, text = line[0], expand(clean(line[1:]))
 	}
 	switch sign {
 	case '+':
@@ -71,7 +92,9 @@ func (d *differ) next(lines []string) int {
 		d.note(strings.TrimSpace(text))
 	case ' ':
 		d.flush()
-		d.line(' ', text, nil)
+		if d.room() {
+			d.line(' ', d.code.line(text), Style{})
+		}
 		d.left[0]--
 		d.left[1]--
 	default:
@@ -109,6 +132,14 @@ func name(line string) string {
 	return name
 }
 
+// codeName returns the name of the file that tells the language of its code.
+func codeName(old, new string) string {
+	if new == "/dev/null" {
+		return old
+	}
+	return new
+}
+
 func (d *differ) file(old, new string) {
 	const none = "/dev/null"
 	caption := new
@@ -124,6 +155,10 @@ func (d *differ) file(old, new string) {
 		d.rows = append(d.rows, row{})
 	}
 	d.inHunk = false
+	d.code = highlighter{theme: d.theme}
+	if d.coloured && d.theme.AddedLine != (Style{}) { // else the colours of code would hide what was changed
+		d.code = d.theme.highlighter(codeName(old, new))
+	}
 	d.rows = append(d.rows, wrap([]span{{text: flat(clean(caption)), style: d.theme.Strong}}, d.width)...)
 }
 
@@ -139,6 +174,7 @@ func (d *differ) hunk(line string) {
 	d.new, d.left[1] = lineRange(new)
 	first := !d.inHunk
 	d.inHunk = true
+	d.code.stack = nil
 	text = strings.TrimSpace(text)
 	if first && text == "" && d.old <= 1 && d.new <= 1 {
 		return
@@ -185,12 +221,31 @@ func (d *differ) flush() {
 	for i := range min(len(removed), len(added)) {
 		marks[i][0], marks[i][1] = changed(removed[i], added[i])
 	}
+	before, after := d.code, d.code
+	t := d.theme
 	for i, text := range removed {
-		d.line('-', text, marked(text, marks[i][0], d.theme.Removed, d.theme.RemovedWord))
+		if d.room() {
+			d.line('-', mark(d.paint(&before, text, t.Removed, t.RemovedLine), marks[i][0], t.RemovedWord), t.Removed.Over(t.RemovedLine))
+		}
 	}
 	for i, text := range added {
-		d.line('+', text, marked(text, marks[i][1], d.theme.Added, d.theme.AddedWord))
+		if d.room() {
+			d.line('+', mark(d.paint(&after, text, t.Added, t.AddedLine), marks[i][1], t.AddedWord), t.Added.Over(t.AddedLine))
+		}
 	}
+	d.code = after
+}
+
+// paint returns a line that has changed: as code if it is known, else in the colour of the change.
+func (d *differ) paint(code *highlighter, text string, colour, line Style) []span {
+	if code.language == nil {
+		return []span{{text: text, style: colour.Over(line)}}
+	}
+	spans := code.line(text)
+	for i := range spans {
+		spans[i].style = spans[i].style.Over(line)
+	}
+	return spans
 }
 
 // changed returns the bytes in which two lines differ: what is between their common beginning and their common end, by whole
@@ -210,7 +265,7 @@ func changed(old, new string) (inOld, inNew [2]int) {
 	for end > 0 && (inWord(old, len(old)-end) || inWord(new, len(new)-end)) {
 		end--
 	}
-	if same := start + end; same*3 < max(len(strings.TrimSpace(old)), len(strings.TrimSpace(new))) {
+	if same := start + end; same*4 < max(len(strings.TrimSpace(old)), len(strings.TrimSpace(new))) {
 		return inOld, inNew
 	}
 	return [2]int{start, len(old) - end}, [2]int{start, len(new) - end}
@@ -225,16 +280,27 @@ func wordByte(c byte) bool {
 	return c == '_' || c >= 0x80 || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
-// marked returns a line in a style, with a part of it in another over it.
-func marked(text string, mark [2]int, style, word Style) []span {
-	if mark[0] >= mark[1] {
-		return []span{{text: text, style: style}}
+// mark lays a style over the bytes of a part of a line.
+func mark(spans []span, part [2]int, style Style) (marked []span) {
+	if part[0] >= part[1] {
+		return spans
 	}
-	return []span{
-		{text: text[:mark[0]], style: style},
-		{text: text[mark[0]:mark[1]], style: word.Over(style)},
-		{text: text[mark[1]:], style: style},
+	at := 0
+	for _, s := range spans {
+		begin := min(max(part[0]-at, 0), len(s.text))
+		end := min(max(part[1]-at, 0), len(s.text))
+		at += len(s.text)
+		for _, cut := range []span{
+			{text: s.text[:begin], style: s.style},
+			{text: s.text[begin:end], style: style.Over(s.style)},
+			{text: s.text[end:], style: s.style},
+		} {
+			if cut.text != "" {
+				marked = append(marked, cut)
+			}
+		}
 	}
+	return marked
 }
 
 // gutter returns the cells before a line's text: two numbers and the sign. Where there is little room there are no numbers.
@@ -245,45 +311,31 @@ func (d *differ) gutter() int {
 	return 2*d.digits + 4
 }
 
-// line prints one line of the files. spans are its text in styles; nil: as it is.
-func (d *differ) line(sign byte, text string, spans []span) {
-	old, new := "", ""
+// line prints one line of the files, its text in spans, its sign in a style.
+func (d *differ) line(sign byte, spans []span, style Style) {
+	before, after := "", ""
 	if sign != '+' {
-		old = strconv.Itoa(d.old)
+		before = strconv.Itoa(d.old)
 		d.old++
 	}
 	if sign != '-' {
-		new = strconv.Itoa(d.new)
+		after = strconv.Itoa(d.new)
 		d.new++
-	}
-	style := map[byte]Style{'+': d.theme.Added, '-': d.theme.Removed}[sign]
-	if spans == nil {
-		spans = []span{{text: text, style: style}}
 	}
 	gutter := d.gutter()
 	numbers := ""
 	if gutter > 2 {
-		numbers = fmt.Sprintf("%*s %*s ", d.digits, old, d.digits, new)
+		numbers = fmt.Sprintf("%*s %*s ", d.digits, before, d.digits, after)
 	}
 	head := row{{text: numbers, style: d.theme.LineNumber}, {text: string(sign) + " ", style: style}}
 	if d.width < narrowest {
-		head, gutter = row{{text: string(sign), style: style}}, 1
+		head, gutter = nil, 0
+		spans = append([]span{{text: string(sign), style: style}}, spans...)
 	}
-	for i, r := range chop(expandSpans(spans), d.width-gutter) {
+	for i, r := range chop(spans, d.width-gutter) {
 		if i > 0 {
 			head = row{{text: strings.Repeat(" ", gutter)}}
 		}
 		d.rows = append(d.rows, append(slices.Clip(head), r...).trimEnd())
 	}
-}
-
-// expandSpans expands the tabs of a line in spans, and makes it clean.
-func expandSpans(spans []span) []span {
-	var before strings.Builder
-	for i, s := range spans {
-		at := len(expand(before.String()))
-		before.WriteString(clean(s.text))
-		spans[i].text = expand(before.String())[at:]
-	}
-	return spans
 }

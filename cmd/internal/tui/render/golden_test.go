@@ -22,6 +22,7 @@ func TestGolden(t *testing.T) {
 	plain := NewTheme(true, colorprofile.NoTTY)
 	ascii := NewTheme(true, colorprofile.ASCII)
 	dark, light := NewTheme(true, colorprofile.ANSI), NewTheme(false, colorprofile.ANSI)
+	fine := NewTheme(true, colorprofile.ANSI256)
 	links := NewTheme(true, colorprofile.ANSI)
 	links.Hyperlinks = true
 	diff := func(t *Theme, text string, width int) []string { return Diff(t, text, width, 0) }
@@ -46,6 +47,7 @@ func TestGolden(t *testing.T) {
 		{"change-120-plain", "change.diff", diff, plain, 120},
 		{"change-60-dark", "change.diff", diff, dark, 60},
 		{"change-60-light", "change.diff", diff, light, 60},
+		{"change-80-256", "change.diff", diff, fine, 80},
 		{"change-30-plain", "change.diff", diff, plain, 30},
 		{"change-short", "change.diff", short, plain, 80},
 	} {
@@ -84,6 +86,7 @@ func words(text string) string {
 		if strings.HasPrefix(s, "\x1b]") {
 			return "‹link " + m[2] + "›"
 		}
+		m[1] = strings.NewReplacer("38;5;", "text-", "48;5;", "on-").Replace(m[1])
 		var names []string
 		for p := range strings.SplitSeq(m[1], ";") {
 			names = append(names, word(p))

@@ -14,7 +14,9 @@ type Theme struct {
 	Title, Heading                          Style // of the first level; of the others
 	Code, Link, URL, Quote, Marker, Rule    Style // Code is code in a line of text; Marker begins a list item
 	Label                                   Style // a short caption: the language of a code block, a file's name
-	Added, Removed, AddedWord, RemovedWord  Style // of a diff; the words are what has changed inside a line
+	Added, Removed                          Style // of a diff: signs, and lines whose code is not known
+	AddedLine, RemovedLine                  Style // the background of a line
+	AddedWord, RemovedWord                  Style // the background of what has changed inside a line
 	Hunk, LineNumber                        Style
 	Success, Warning, Error, Accent, Banner Style
 	Selected                                Style // what the cursor of a list stands on
@@ -49,6 +51,7 @@ type ink struct {
 	basicDark   int // 0 to 15
 	basicLight  int
 	back        bool // it colours the background, and the text over it is as the theme's
+	fine        bool // only where there is true colour: 256 have nothing that comes near
 	attr        attr
 }
 
@@ -63,41 +66,43 @@ func (p ink) rgb(dark bool) int {
 func (t *Theme) palette() []ink {
 	const none = -1
 	return []ink{
-		{&t.Dim, 0x9aa0a6, 0x5c6166, 7, 8, false, 0},
-		{&t.Strong, none, none, none, none, false, bold},
-		{&t.Emphasis, none, none, none, none, false, italic},
-		{&t.Strike, none, none, none, none, false, strike},
-		{&t.Title, 0x9ecbff, 0x0b3d91, 14, 4, false, bold | underline},
-		{&t.Heading, 0x9ecbff, 0x0b3d91, 14, 4, false, bold},
-		{&t.Code, 0xf2b980, 0x8a3c00, 11, 5, false, 0},
-		{&t.Link, 0x7dcfff, 0x0550ae, 12, 4, false, underline},
-		{&t.URL, 0x9aa0a6, 0x5c6166, 7, 8, false, 0},
-		{&t.Quote, 0xb4bcc6, 0x4a5159, 7, 8, false, italic},
-		{&t.Marker, 0x8ab4f8, 0x0b57d0, 12, 4, false, 0},
-		{&t.Rule, 0x858b93, 0x6a7077, 8, 8, false, 0},
-		{&t.Label, 0x9aa0a6, 0x5c6166, 7, 8, false, 0},
-		{&t.Added, 0x7ee787, 0x116329, 10, 2, false, 0},
-		{&t.Removed, 0xff9a94, 0xa40e26, 9, 1, false, 0},
-		{&t.AddedWord, 0x1b4d2b, 0xb4f1c3, none, none, true, underline},
-		{&t.RemovedWord, 0x6a2326, 0xffcfcb, none, none, true, underline},
-		{&t.Hunk, 0x8ab4f8, 0x0550ae, 12, 4, false, 0},
-		{&t.LineNumber, 0x858b93, 0x5c6166, 8, 8, false, 0},
-		{&t.Success, 0x7ee787, 0x116329, 10, 2, false, 0},
-		{&t.Warning, 0xf0c674, 0x7a4b00, 11, 5, false, 0},
-		{&t.Error, 0xff9a94, 0xb3001b, 9, 1, false, bold},
-		{&t.Accent, 0x8ab4f8, 0x0b57d0, 12, 4, false, 0},
-		{&t.Banner, 0x263a57, 0xdce8fb, none, none, true, reverse},
-		{&t.Selected, 0x33415c, 0xd3e3fd, none, none, true, reverse},
-		{&t.Keyword, 0xd2a8ff, 0x7030c8, 13, 5, false, 0},
-		{&t.Type, 0x7ee0d0, 0x0a5f56, 14, 6, false, 0},
-		{&t.Function, 0x82b1ff, 0x0550ae, 12, 4, false, 0},
-		{&t.String, 0xa5e3a0, 0x0a5c2f, 10, 2, false, 0},
-		{&t.Number, 0xffb07c, 0x8a3c00, 11, 5, false, 0},
-		{&t.Comment, 0x8f98a3, 0x5c6166, 7, 8, false, italic},
-		{&t.Constant, 0xffb07c, 0x8a3c00, 11, 5, false, 0},
-		{&t.Tag, 0x7ee787, 0x116329, 10, 2, false, 0},
-		{&t.Attribute, 0x82b1ff, 0x0550ae, 12, 4, false, 0},
-		{&t.Operator, 0xb4bcc6, 0x4a5159, none, none, false, 0},
+		{&t.Dim, 0x9aa0a6, 0x5c6166, 7, 8, false, false, 0},
+		{&t.Strong, none, none, none, none, false, false, bold},
+		{&t.Emphasis, none, none, none, none, false, false, italic},
+		{&t.Strike, none, none, none, none, false, false, strike},
+		{&t.Title, 0x9ecbff, 0x0b3d91, 14, 4, false, false, bold | underline},
+		{&t.Heading, 0x9ecbff, 0x0b3d91, 14, 4, false, false, bold},
+		{&t.Code, 0xf2b980, 0x8a3c00, 11, 5, false, false, 0},
+		{&t.Link, 0x7dcfff, 0x0550ae, 12, 4, false, false, underline},
+		{&t.URL, 0x9aa0a6, 0x5c6166, 7, 8, false, false, 0},
+		{&t.Quote, 0xb4bcc6, 0x4a5159, 7, 8, false, false, italic},
+		{&t.Marker, 0x8ab4f8, 0x0b57d0, 12, 4, false, false, 0},
+		{&t.Rule, 0x858b93, 0x6a7077, 8, 8, false, false, 0},
+		{&t.Label, 0x9aa0a6, 0x5c6166, 7, 8, false, false, 0},
+		{&t.Added, 0x7ee787, 0x116329, 10, 2, false, false, 0},
+		{&t.Removed, 0xff9a94, 0xa40e26, 9, 1, false, false, 0},
+		{&t.AddedLine, 0x12301c, 0xe6ffec, none, none, true, true, 0},
+		{&t.RemovedLine, 0x3b1719, 0xffebe9, none, none, true, true, 0},
+		{&t.AddedWord, 0x1b4d2b, 0xb4f1c3, none, none, true, false, underline},
+		{&t.RemovedWord, 0x6a2326, 0xffcfcb, none, none, true, false, underline},
+		{&t.Hunk, 0x8ab4f8, 0x0550ae, 12, 4, false, false, 0},
+		{&t.LineNumber, 0x858b93, 0x5c6166, 8, 8, false, false, 0},
+		{&t.Success, 0x7ee787, 0x116329, 10, 2, false, false, 0},
+		{&t.Warning, 0xf0c674, 0x7a4b00, 11, 5, false, false, 0},
+		{&t.Error, 0xff9a94, 0xb3001b, 9, 1, false, false, bold},
+		{&t.Accent, 0x8ab4f8, 0x0b57d0, 12, 4, false, false, 0},
+		{&t.Banner, 0x263a57, 0xdce8fb, none, none, true, false, reverse},
+		{&t.Selected, 0x33415c, 0xd3e3fd, none, none, true, false, reverse},
+		{&t.Keyword, 0xd2a8ff, 0x7030c8, 13, 5, false, false, 0},
+		{&t.Type, 0x7ee0d0, 0x0a5f56, 14, 6, false, false, 0},
+		{&t.Function, 0x82b1ff, 0x0550ae, 12, 4, false, false, 0},
+		{&t.String, 0xa5e3a0, 0x0a5c2f, 10, 2, false, false, 0},
+		{&t.Number, 0xffb07c, 0x8a3c00, 11, 5, false, false, 0},
+		{&t.Comment, 0x8f98a3, 0x5c6166, 7, 8, false, false, italic},
+		{&t.Constant, 0xffb07c, 0x8a3c00, 11, 5, false, false, 0},
+		{&t.Tag, 0x7ee787, 0x116329, 10, 2, false, false, 0},
+		{&t.Attribute, 0x82b1ff, 0x0550ae, 12, 4, false, false, 0},
+		{&t.Operator, 0xb4bcc6, 0x4a5159, none, none, false, false, 0},
 	}
 }
 
@@ -109,7 +114,7 @@ func (t *Theme) style(p ink) Style {
 	}
 	s := Style{attr: p.attr}
 	switch {
-	case !t.attributes():
+	case !t.attributes(), p.fine && t.Profile < colorprofile.TrueColor:
 		return Style{}
 	case t.Profile >= colorprofile.ANSI256 && p.back:
 		s.bg, s.attr = t.parameter(48, rgb), 0

@@ -20,10 +20,13 @@ func TestContrast(t *testing.T) {
 		{false, []int{0xffffff, 0xfdf6e3, 0xf5f5f5}},
 	} {
 		theme := NewTheme(tt.dark, colorprofile.TrueColor)
-		var marked []int // backgrounds that we paint ourselves
+		painted := make(map[int]float64) // backgrounds of ours, and the contrast that code on them needs
 		for _, ink := range theme.palette() {
-			if ink.back {
-				marked = append(marked, ink.rgb(tt.dark))
+			switch ink.style {
+			case &theme.AddedLine, &theme.RemovedLine:
+				painted[ink.rgb(tt.dark)] = 4.5
+			case &theme.AddedWord, &theme.RemovedWord:
+				painted[ink.rgb(tt.dark)] = 3
 			}
 		}
 		for i, ink := range theme.palette() {
@@ -39,11 +42,9 @@ func TestContrast(t *testing.T) {
 					t.Errorf("ink %d, %06x on %06x: contrast %.1f, want %.1f", i, ink.rgb(tt.dark), background, c, least)
 				}
 			}
-			if ink.style == &theme.Added || ink.style == &theme.Removed {
-				for _, background := range marked {
-					if c := contrast(ink.rgb(tt.dark), background); c < 3.5 {
-						t.Errorf("ink %d, %06x on the marked words' %06x: contrast %.1f", i, ink.rgb(tt.dark), background, c)
-					}
+			for background, needs := range painted {
+				if c := contrast(ink.rgb(tt.dark), background); least > 3 && c < needs {
+					t.Errorf("ink %d, %06x on our %06x: contrast %.1f, want %.1f", i, ink.rgb(tt.dark), background, c, needs)
 				}
 			}
 		}
