@@ -72,6 +72,34 @@ func lookAt(line string) look {
 	return l
 }
 
+// deepest is how many quotes and items of lists may stand in each other. A grammar that takes one of a thousand levels takes
+// seconds.
+const deepest = 32
+
+// shallow returns a line that begins no more than that many: the next mark is text.
+func shallow(line string) string {
+	at := 0
+	for range deepest {
+		l := lookAt(line[at:])
+		switch {
+		case l.quote:
+			at += strings.IndexByte(line[at:], '>') + 1
+		case l.item.indent > 0 && l.item.indent < len(line)-at:
+			at += l.item.indent
+		default:
+			return line
+		}
+	}
+	rest := strings.TrimLeft(line[at:], " \t")
+	if rest == "" || strings.IndexByte(">-+*0123456789", rest[0]) < 0 {
+		return line
+	}
+	if rest[0] >= '0' && rest[0] <= '9' {
+		return line[:at] + strings.Replace(strings.Replace(rest, ".", `\.`, 1), ")", `\)`, 1)
+	}
+	return line[:at] + `\` + rest
+}
+
 // interrupts reports whether the line begins a block even right behind a paragraph.
 func (l look) interrupts() bool {
 	return l.fence.length > 0 || l.heading || l.rule || l.quote ||

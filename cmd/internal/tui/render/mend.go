@@ -68,6 +68,10 @@ func mend(source string) string {
 // mendText closes what is open at the end of a paragraph.
 func mendText(text string) string {
 	m := mender{text: text, table: strings.HasPrefix(text, "|")}
+	if len(text) > longestMended {
+		m.at = len(text) - longestMended
+		m.at += max(strings.IndexByte(text[m.at:], ' '), 0)
+	}
 	for m.at < len(text) {
 		m.step()
 	}
@@ -146,6 +150,9 @@ type run struct {
 	count int
 	at    int
 }
+
+// longestMended is how much of a paragraph is looked at, in bytes: a mark that is not closed for so long will hardly be.
+const longestMended = 2048
 
 // farthest is how many bytes after a mark it is still taken to be one: what is not closed by then will hardly be.
 const farthest = 400

@@ -62,7 +62,10 @@ const (
 
 // longestOpen is the size up to which a block may stay open, in bytes, and the length of the longest line: what is longer is
 // cut there, so that one more delta costs a bounded time however long a paragraph, a table or an item is.
-const longestOpen = 16 << 10
+const longestOpen = 8 << 10
+
+// mostBlanks is how many blank lines in a row are kept.
+const mostBlanks = 50
 
 // line takes the next complete line, without its line break.
 func (s *splitter) line(line string) {
@@ -72,6 +75,9 @@ func (s *splitter) line(line string) {
 	}
 	if len(s.open)+len(line) > longestOpen {
 		s.cut()
+	}
+	if s.state != inList || s.inside.length == 0 {
+		line = shallow(line)
 	}
 	if strings.Trim(line, " \t") == "" {
 		s.blankLine()
@@ -153,10 +159,10 @@ func (s *splitter) blankLine() {
 	case outside:
 		s.blank = true
 	case inList, inIndented:
-		s.blanks++
+		s.blanks = min(s.blanks+1, mostBlanks)
 	case inHTML:
 		if s.end != "" {
-			s.blanks++
+			s.blanks = min(s.blanks+1, mostBlanks)
 			return
 		}
 		fallthrough
@@ -255,8 +261,8 @@ func (s *splitter) takeItem(line string, l look) bool {
 
 // lastLine returns the last line that is open.
 func (s *splitter) lastLine() string {
-	all := string(bytes.TrimSuffix(s.open, []byte{'\n'}))
-	return all[strings.LastIndexByte(all, '\n')+1:]
+	all := bytes.TrimSuffix(s.open, []byte{'\n'})
+	return string(all[bytes.LastIndexByte(all, '\n')+1:])
 }
 
 func (s *splitter) beginItem(line string, l look) {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/charmbracelet/colorprofile"
 )
@@ -161,6 +162,42 @@ func TestCostIsLinear(t *testing.T) { // by itself: it counts allocations
 		stream(1000) // loads the lexers
 		if short, long := stream(5000), stream(10000); long > 2.3*short {
 			t.Errorf("%s: %.0f allocations for 5,000 bytes, %.0f for 10,000", name, short, long)
+		}
+	}
+}
+
+// TestHostileMarkdownIsReadInTime holds texts for which a careless grammar or renderer takes the square of their length.
+func TestHostileMarkdownIsReadInTime(t *testing.T) {
+	t.Parallel()
+	theme := NewTheme(true, colorprofile.TrueColor)
+	const size = 30 << 10
+	for _, part := range []string{
+		"> ", "- ", "1. ", "> - ", "[", "![", "[a](", "[a][", "*a", "*a **b ", "`` ` ", "<", "<a", "a\n", "-\n", "a | b\n-|-\n",
+		"[a]: b\n\n[a]\n\n", "- a\n  ", "&", "\\", "\u0301", "\n", "|",
+	} {
+		text := strings.Repeat(part, size/len(part))
+		start := time.Now()
+		m := NewMarkdown(theme, 80)
+		for at := 0; at < len(text); at += 10 << 10 {
+			m.Append(text[at:min(at+10<<10, len(text))])
+			m.Settled()
+			m.Live()
+		}
+		m.Close()
+		if took := time.Since(start); took > 20*time.Second { // what is not linear takes minutes
+			t.Errorf("30 KB of %q take %v", part, took)
+		}
+	}
+}
+
+// TestNestingHasAnEnd checks that what stands too deep is text.
+func TestNestingHasAnEnd(t *testing.T) {
+	t.Parallel()
+	theme := NewTheme(true, colorprofile.NoTTY)
+	for part, want := range map[string]string{"> ": "> x", "- ": "- x", "1. ": "1. x"} {
+		lines := Document(theme, strings.Repeat(part, deepest+1)+"x", 300)
+		if got := strings.TrimSpace(strings.Join(lines, "")); !strings.HasSuffix(got, want) {
+			t.Errorf("%q in %d levels: %q, want its end to be %q", part, deepest+1, got, want)
 		}
 	}
 }
