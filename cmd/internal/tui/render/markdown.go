@@ -74,12 +74,23 @@ func (m *Markdown) nextLine(delta string) (line, rest string, complete bool) {
 	all := append(m.partial, delta[:room]...)
 	cut := bytes.LastIndexByte(all, ' ') + 1
 	if cut < longestOpen/2 {
-		for cut = len(all); cut > len(all)-utf8.UTFMax && !utf8.Valid(all[:cut]); cut-- { //nolint:revive // it looks for the end of a character
-		}
+		cut = wholeCharacters(all)
 	}
 	line = string(all[:cut])
-	m.partial = append([]byte(nil), all[cut:]...)
+	m.partial = bytes.Clone(all[cut:])
 	return line, delta[room:], true
+}
+
+// wholeCharacters returns the length of text without a character at its end that is not complete.
+func wholeCharacters(text []byte) int {
+	last := len(text) - 1
+	for last > len(text)-utf8.UTFMax && !utf8.RuneStart(text[last]) {
+		last--
+	}
+	if utf8.FullRune(text[last:]) {
+		return len(text)
+	}
+	return last
 }
 
 func (m *Markdown) settle() {
@@ -94,9 +105,8 @@ func (m *Markdown) Settled() []string {
 	return lines
 }
 
-// Live returns the rest as it looks now: each call the whole of it, with an empty first line if one belongs before it. It is
-// not to be changed.
-// What is half there, such as the first star of two, is shown as what it becomes.
+// Live returns the rest as it looks now: each call the whole of it, with an empty first line if one belongs before it. What
+// is half there, such as the first star of two, is shown as what it becomes. The slice is not to be changed.
 func (m *Markdown) Live() []string {
 	if m.live != nil {
 		return m.live

@@ -17,6 +17,7 @@ func TestNothingFlickers(t *testing.T) {
 		"a `code span` and ``one with ` in it`` and **bold `code` in bold**, done",
 		"see [the docs](#docs) and **[a bold link](#x)** or *[an emphasis](#y)* end",
 		"snake_case_name and __init__ and 5 * 4 * 3",
+		"- **bold** item\n- `code` item\n- [link](#x) item\n- ~~gone~~\n1. *em*\n2. <https://x.example/y> z",
 		"a\\*b and \\`c and \\[d",
 		"# A *title* here\n\nText\n\n## And `another`\n\nmore",
 		"- one **item**\n- two\n  - nested *x*\n  - more\n- [ ] task\n- [x] done\n\n1. first\n2. second\n10. third",
