@@ -144,11 +144,11 @@ func (p *painter) heading(n *ast.Heading, width int, style Style) []row {
 // rule is the line of a thematic break.
 func (t *Theme) rule(width int) row {
 	const longest = 40 // cells: it is a pause, not a border
-	return row{{text: strings.Repeat("─", min(width, longest)), style: t.Rule}}
+	return row{{text: strings.Repeat(t.signs.rule, min(width, longest)), style: t.Rule}}
 }
 
 func (p *painter) quote(n *ast.Blockquote, width int, style Style) []row {
-	bar := span{text: "│ ", style: p.theme.Rule}
+	bar := span{text: p.theme.signs.bar + " ", style: p.theme.Rule}
 	if !p.theme.attributes() {
 		bar.text = "> "
 	}

@@ -111,7 +111,7 @@ func (t *Theme) token(kind chroma.TokenType) Style {
 
 // codeHead and codeFoot are the lines above and below a block of code. Nothing stands beside it: what is copied is the code.
 func (t *Theme) codeHead(info string, width int) row {
-	head := "──"
+	head := t.signs.rule + t.signs.rule
 	if name, _, _ := strings.Cut(strings.TrimSpace(info), " "); name != "" {
 		head += " " + flat(clean(unescape([]byte(name))))
 	}
@@ -119,5 +119,5 @@ func (t *Theme) codeHead(info string, width int) row {
 }
 
 func (t *Theme) codeFoot(width int) row {
-	return row{{text: Cut("──", width), style: t.Label}}
+	return row{{text: Cut(t.signs.rule+t.signs.rule, width), style: t.Label}}
 }

@@ -179,7 +179,7 @@ func (d *differ) hunk(line string) {
 	if first && text == "" && d.old <= 1 && d.new <= 1 {
 		return
 	}
-	caption := strings.TrimSpace(fmt.Sprintf("%*s %s", d.gutter()-1, "⋯", flat(clean(text))))
+	caption := strings.TrimSpace(fmt.Sprintf("%*s %s", d.gutter()-1, d.theme.signs.gap, flat(clean(text))))
 	d.rows = append(d.rows, row{{text: Cut(caption, d.width), style: d.theme.Hunk}})
 }
 

@@ -22,6 +22,8 @@ func TestGolden(t *testing.T) {
 	plain := NewTheme(true, colorprofile.NoTTY)
 	ascii := NewTheme(true, colorprofile.ASCII)
 	dark, light := NewTheme(true, colorprofile.ANSI), NewTheme(false, colorprofile.ANSI)
+	wide := NewTheme(true, colorprofile.ASCII)
+	wide.signs = typed
 	fine := NewTheme(true, colorprofile.ANSI256)
 	links := NewTheme(true, colorprofile.ANSI)
 	links.Hyperlinks = true
@@ -39,6 +41,7 @@ func TestGolden(t *testing.T) {
 		{"all-120-dark", "all.md", Document, dark, 120},
 		{"all-60-light", "all.md", Document, light, 60},
 		{"all-15-plain", "all.md", Document, plain, 15},
+		{"all-60-typed", "all.md", Document, wide, 60},
 		{"links-80", "links.md", Document, links, 80},
 		{"answer-100-dark", "answer.md", Document, dark, 100},
 		{"table-60-plain", "table.md", Document, plain, 60},

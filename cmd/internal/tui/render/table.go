@@ -145,7 +145,7 @@ func (g *grid) line(cells [][]span) []row {
 	for y := range rows {
 		for x, column := range columns {
 			if x > 0 {
-				rows[y] = append(rows[y], span{text: " │ ", style: g.theme.Rule})
+				rows[y] = append(rows[y], span{text: " " + g.theme.signs.bar + " ", style: g.theme.Rule})
 			}
 			var content row
 			if y < len(column) {
@@ -189,11 +189,12 @@ func (r row) trimEnd() row {
 
 func (g *grid) between() row {
 	var b strings.Builder
+	signs := g.theme.signs
 	for i, w := range g.width {
 		if i > 0 {
-			b.WriteString("─┼─")
+			b.WriteString(signs.rule + signs.cross + signs.rule)
 		}
-		b.WriteString(strings.Repeat("─", w))
+		b.WriteString(strings.Repeat(signs.rule, w))
 	}
 	return row{{text: b.String(), style: g.theme.Rule}}
 }
@@ -209,7 +210,7 @@ func (g *grid) records(width int) (rows []row) {
 	}
 	for i, line := range g.cells[1:] {
 		if i > 0 {
-			rows = append(rows, row{{text: strings.Repeat("─", min(width, 8)), style: g.theme.Rule}})
+			rows = append(rows, row{{text: strings.Repeat(g.theme.signs.rule, min(width, 8)), style: g.theme.Rule}})
 		}
 		for x, c := range line {
 			var spans []span

@@ -26,12 +26,25 @@ type Theme struct {
 	Profile    colorprofile.Profile // what the terminal can show
 	Dark       bool                 // its background
 	Hyperlinks bool                 // it knows OSC 8
+
+	signs signs
 }
+
+// signs are what lines are drawn with, each one cell.
+type signs struct{ bar, rule, cross, gap string }
+
+var (
+	drawn = signs{bar: "│", rule: "─", cross: "┼", gap: "⋯"}
+	typed = signs{bar: "|", rule: "-", cross: "+", gap: "~"} // where a terminal draws the others two cells wide, as some do in East Asia
+)
 
 // NewTheme returns the theme for a terminal with a dark or a light background. With colorprofile.ASCII (NO_COLOR) there
 // are attributes such as bold but no colours, with NoTTY there is nothing: signs say what colours would.
 func NewTheme(dark bool, profile colorprofile.Profile) *Theme {
-	t := &Theme{Profile: profile, Dark: dark}
+	t := &Theme{Profile: profile, Dark: dark, signs: drawn}
+	if Width(drawn.bar) > 1 {
+		t.signs = typed
+	}
 	for _, p := range t.palette() {
 		*p.style = t.style(p)
 	}

@@ -74,7 +74,7 @@ func shrink(text string, width int) string {
 	for len(text) > 0 {
 		c, _, weight := cluster(text)
 		if weight > width {
-			b.WriteString("…")
+			b.WriteByte('?')
 		} else {
 			b.WriteString(c)
 		}
