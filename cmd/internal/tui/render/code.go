@@ -46,7 +46,11 @@ func (h *highlighter) line(text string) []span {
 	if h.language == nil || len(text) > longestCode {
 		return []span{{text: text}}
 	}
-	tokens, stack := h.language.line(text, h.stack)
+	tokens, stack, ok := h.language.line(text, h.stack)
+	if !ok {
+		h.language = nil
+		return []span{{text: text}}
+	}
 	h.stack = stack
 	spans := make([]span, 0, len(tokens))
 	for _, token := range tokens {

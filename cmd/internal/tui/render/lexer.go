@@ -88,22 +88,28 @@ func (l *language) resume(s *chroma.LexerState) error {
 	return nil
 }
 
-// line returns the tokens of a line and the stack for the one after it.
-func (l *language) line(text string, stack []string) (tokens []chroma.Token, after []string) {
+// line returns the tokens of a line and the stack for the one after it. ok is false if the lexer has broken down: its rules
+// come from elsewhere, and a mistake in them is to cost colours, not the program.
+func (l *language) line(text string, stack []string) (tokens []chroma.Token, after []string, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	defer func() {
+		if recover() != nil {
+			tokens, after, ok = nil, nil, false
+		}
+	}()
 	l.stack, l.now = stack, nil
 	if len(stack) == 0 {
 		l.stack = []string{"root"}
 	}
 	next, err := l.lexer.Tokenise(&chroma.TokeniseOptions{State: resume}, text+"\n")
 	if err != nil {
-		panic(err) // the rules are ours
+		return nil, nil, false
 	}
 	for token := next(); token != chroma.EOF; token = next() {
 		tokens = append(tokens, token)
 	}
-	return tokens, l.now.Stack
+	return tokens, l.now.Stack, true
 }
 
 // languageOf returns the language that a fence names, or the name of a file. nil: one we do not know.

@@ -47,7 +47,11 @@ func TestLexersReadLineByLine(t *testing.T) {
 			lines := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
 			for i, line := range lines {
 				var tokens []chroma.Token
-				tokens, stack = language.line(line, stack)
+				var ok bool
+				tokens, stack, ok = language.line(line, stack)
+				if !ok {
+					t.Fatalf("the lexer breaks down at line %d, %q", i+1, line)
+				}
 				var got []string
 				for _, token := range tokens {
 					got = append(got, colours(theme, token)...)
@@ -57,6 +61,31 @@ func TestLexersReadLineByLine(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestABrokenLexerCostsColours gives code to a lexer whose rules take more from its stack than is there.
+func TestABrokenLexerCostsColours(t *testing.T) {
+	t.Parallel()
+	l := &language{}
+	var err error
+	l.lexer, err = chroma.NewLexer(&chroma.Config{Name: "broken"}, func() chroma.Rules {
+		return chroma.Rules{
+			"root": {{Pattern: "x", Type: chroma.Keyword, Mutator: chroma.Pop(5)}, {Pattern: ".|\n", Type: chroma.Text}},
+			resume: {{Mutator: chroma.MutatorFunc(l.resume)}},
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := highlighter{theme: NewTheme(true, colorprofile.TrueColor), language: l}
+	for _, line := range []string{"abc", "axb", "abc"} {
+		if got := row(h.line(line)).encode(false); got != line {
+			t.Errorf("%q is shown as %q", line, got)
+		}
+	}
+	if h.language != nil {
+		t.Error("a lexer that has broken down is asked again")
 	}
 }
 
