@@ -75,6 +75,7 @@ func (t *turn) beginStep(ctx context.Context, cut bool) (req chat.Request, err e
 	if err != nil {
 		return req, err
 	}
+	blind := t.blind(ctx)
 	err = t.agent.do(context.WithoutCancel(ctx), func(s *state) error {
 		t.offered = s.offered()
 		var events []chat.Event
@@ -88,6 +89,7 @@ func (t *turn) beginStep(ctx context.Context, cut bool) (req chat.Request, err e
 			return err
 		}
 		req = s.request(s.script.Said())
+		req.Blind = blind
 		t.stepOpen = true
 		return s.record(t, store.Fast, append(events, chat.StepStarted{})...)
 	})
@@ -98,7 +100,7 @@ func (t *turn) beginStep(ctx context.Context, cut bool) (req chat.Request, err e
 func (s *state) request(messages []chat.Message) chat.Request {
 	return chat.Request{
 		Model: s.session.Model, Session: s.agent.key, Route: or(s.session.Route, s.agent.key), System: s.system.Text,
-		Tools: s.offered(), Messages: messages,
+		Tools: s.offered(), Messages: messages, Pictures: s.agent.picture,
 	}
 }
 

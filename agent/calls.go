@@ -133,6 +133,9 @@ func (t *turn) runCall(ctx context.Context, c granted) error {
 		return t.record(store.Safe, chat.ToolFailed{ToolCallID: c.ID, ErrorText: failure(ctx, err)})
 	}
 	output := chat.Output{Text: result.Text, Files: result.Files, Told: result.Told, Todo: result.Todo, Usage: result.Usage}
+	if output.Pictures, err = t.agent.keepPictures(result.Pictures); err != nil {
+		return t.record(store.Safe, chat.ToolFailed{ToolCallID: c.ID, ErrorText: err.Error()})
+	}
 	if result.Details != nil {
 		details, err := json.Marshal(result.Details)
 		if err != nil {

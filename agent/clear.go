@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -38,6 +39,9 @@ func (a *CoderAgent) Clear(ctx context.Context) error {
 		if err != nil {
 			s.session = old
 			return fmt.Errorf("clearing session %s: %w", a.name, err)
+		}
+		if err := os.RemoveAll(a.pictureDir()); err != nil {
+			a.host.opts.Logger.Error("removing the pictures of a cleared session", "session", a.key, "err", err)
 		}
 		s.script, s.failed, s.system, s.tools, s.cleared, s.rules = chat.NewTranscript(nil), nil, nil, nil, gone, nil
 		s.lookAfterDeadline(denyAt)

@@ -104,7 +104,7 @@ func (h *Host) sweep() {
 	err := h.store.Write(h.ctx, store.Fast, func(tx *store.Tx) error {
 		return tx.Sweep(h.opts.Now().Add(-keepEvents))
 	})
-	err = errors.Join(err, h.sweepScratch(h.ctx))
+	err = errors.Join(err, h.sweepScratch(h.ctx), h.sweepPictures(h.ctx))
 	if err != nil && h.ctx.Err() == nil {
 		h.opts.Logger.Error("sweeping the data dir", "err", err)
 	}

@@ -101,6 +101,7 @@ func (t *turn) plan(ctx context.Context) (p plan, base chat.Request, err error) 
 	if err != nil {
 		return p, base, err
 	}
+	blind := t.blind(ctx)
 	err = t.agent.do(context.WithoutCancel(ctx), func(s *state) error {
 		if err := s.keepSystem(system); err != nil {
 			return err
@@ -113,6 +114,7 @@ func (t *turn) plan(ctx context.Context) (p plan, base chat.Request, err error) 
 			return errNothing
 		}
 		base = s.request(nil)
+		base.Blind = blind
 		p.mark.After = s.overhead() + estimateAll(p.after())
 		return nil
 	})

@@ -207,7 +207,7 @@ func shorten(messages []chat.Message, n int) []chat.Message {
 		for j, p := range m.Parts {
 			switch p := p.(type) {
 			case chat.ToolCall:
-				if p.Output != nil && len(p.Output.Text) > n {
+				if p.Output != nil && (len(p.Output.Text) > n || len(p.Output.Pictures) > 0) {
 					p.Output = &chat.Output{Text: middleOut(p.Output.Text, n)}
 				}
 				p.Error = middleOut(p.Error, n)

@@ -5,6 +5,12 @@ import "context"
 // SweepScratch lets a test sweep without waiting for the clock.
 var SweepScratch = (*Host).sweepScratch
 
+// SweepPictures likewise.
+var SweepPictures = (*Host).sweepPictures
+
+// EstimateResult is how many tokens a result is taken to cost.
+var EstimateResult = estimateResult
+
 // Methods is the RPC table.
 func Methods() map[string]Method { return methods }
 

@@ -16,6 +16,7 @@ import (
 
 // An original is what a fork takes over of its session.
 type original struct {
+	agent    *CoderAgent
 	row      store.Session
 	system   *store.System
 	messages []chat.Message
@@ -70,7 +71,7 @@ func (s *state) original(messageID string) (from original, err error) {
 	if err != nil {
 		return from, err
 	}
-	from = original{row: s.session, system: s.system, messages: slices.Clone(messages), environ: s.environ, tools: s.tools}
+	from = original{agent: s.agent, row: s.session, system: s.system, messages: slices.Clone(messages), environ: s.environ, tools: s.tools}
 	from.row.Mode = string(s.mode()) // a child's is bounded by its parent's, which its fork no longer has above it
 	if s.mode() == permission.ModeFull {
 		from.row.Mode = string(permission.ModeAuto) // full is typed for each session
@@ -121,6 +122,9 @@ func answered(m chat.Message) bool {
 func (s *state) become(from original) error {
 	if s.known || s.script.Len() > 0 {
 		return refusal(fmt.Sprintf("there is a session %s already", s.agent.name))
+	}
+	if err := s.agent.copyPictures(from.agent, from.messages); err != nil {
+		return fmt.Errorf("forking session %s: %w", from.row.Name, err)
 	}
 	old, now := s.session, s.agent.host.opts.Now()
 	s.session = from.row

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -337,7 +338,7 @@ func (s *state) remove() error {
 
 // erase deletes what is on disk of a session that is hidden.
 func (a *CoderAgent) erase() error {
-	if err := os.RemoveAll(a.scratch()); err != nil {
+	if err := errors.Join(os.RemoveAll(a.scratch()), os.RemoveAll(a.pictureDir())); err != nil {
 		return fmt.Errorf("deleting what session %s left behind: %w", a.name, err)
 	}
 	if err := a.host.store.Remove(context.WithoutCancel(a.host.ctx), a.key); err != nil {

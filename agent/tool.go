@@ -38,13 +38,14 @@ type Tool struct {
 
 // A Result is what a tool gives back. Text is for the model; Details is for front-ends and may be any JSON value.
 type Result struct {
-	Text    string
-	Details any
-	Files   []chat.FileSeen // whole files that the model has now seen or written
-	Told    []string        // folders whose own instructions Text names; see CoderAgent.Untold
-	Todo    []chat.Todo     // the todo list as it now is; nil leaves it
-	Usage   chat.Usage      // what the call has cost itself; it counts for the turn, its budget and the session
-	Exit    *int            // of a command, for the audit log; nil: it ran none, or none that ended
+	Text     string
+	Details  any
+	Files    []chat.FileSeen // whole files that the model has now seen or written
+	Told     []string        // folders whose own instructions Text names; see CoderAgent.Untold
+	Todo     []chat.Todo     // the todo list as it now is; nil leaves it
+	Usage    chat.Usage      // what the call has cost itself; it counts for the turn, its budget and the session
+	Pictures []Picture       // for the model, beside Text; see CoderAgent.Blind
+	Exit     *int            // of a command, for the audit log; nil: it ran none, or none that ended
 }
 
 // An Action is what a call would do, told before it does it: for the policy and for people.

@@ -127,7 +127,7 @@ func sinceAnswer(said []chat.Message) (counted, since int, ok bool) {
 				if compacted {
 					since += estimate(p)
 				} else {
-					since += estimateText(p.Result()) // the call itself is counted with the answer, if there is one
+					since += estimateResult(p) // the call itself is counted with the answer, if there is one
 				}
 			default:
 				since += estimate(p)
@@ -146,6 +146,14 @@ const (
 
 func estimateText(s string) int { return len(s)/bytesPerToken + perPart }
 
+func estimateResult(c chat.ToolCall) int {
+	n := estimateText(c.Result())
+	for _, p := range c.Pictures() {
+		n += p.Tokens() + perPart
+	}
+	return n
+}
+
 // estimate is how many tokens a part costs, about. What is not sent costs nothing.
 func estimate(p chat.Part) int {
 	switch p := p.(type) {
@@ -156,7 +164,7 @@ func estimate(p chat.Part) int {
 	case chat.Note:
 		return estimateText(p.Text)
 	case chat.ToolCall:
-		return estimateText(p.Name) + estimateText(string(p.Input)) + estimateText(p.Result())
+		return estimateText(p.Name) + estimateText(string(p.Input)) + estimateResult(p)
 	case chat.File:
 		if kind, _, _ := strings.Cut(p.MediaType, "/"); kind == "text" {
 			return estimateText(p.URL)

@@ -73,10 +73,13 @@ func read(ctx context.Context, s session, a readArgs) (agent.Result, error) {
 		return agent.Result{}, err
 	}
 	defer f.Close()
-	switch {
-	case info.IsDir():
+	if info.IsDir() {
 		text, err := tree(ctx, s, p)
 		return agent.Result{Text: text, Details: readDetails{Path: p.shown}}, err
+	}
+	switch {
+	case isPicture(headOf(f)):
+		return readPicture(ctx, s, p, f, info)
 	case info.Size() > maxFile:
 		return readHuge(ctx, p, f, info, a)
 	}
@@ -84,7 +87,7 @@ func read(ctx context.Context, s session, a readArgs) (agent.Result, error) {
 	if err != nil {
 		return agent.Result{}, err
 	}
-	if isBinary(c.data) || isPicture(c.data) || bytes.HasPrefix(c.data, pdf) {
+	if isBinary(c.data) || bytes.HasPrefix(c.data, pdf) {
 		return agent.Result{}, notText(p, c.data, c.info.Size())
 	}
 	res, err := readText(p, c.data, a)
@@ -115,7 +118,7 @@ func notText(p *place, head []byte, size int64) error {
 	fact := fmt.Sprintf("%s is %s, %s", p.shown, kind, byteCount(size))
 	switch {
 	case strings.HasPrefix(kind, "image/"):
-		return fmt.Errorf("%s; read shows text only: ask the user what is in it, or look with bash for a program that tells (file, identify, tesseract)", fact)
+		return fmt.Errorf("%s; of pictures read shows PNG, JPEG, GIF and WebP: turn it into one of these with bash (convert, sips), if that is there", fact)
 	case kind == "application/pdf":
 		return fmt.Errorf("%s; read shows text only: turn it into text with bash (pdftotext -layout FILE -), if that is there", fact)
 	case kind == "UTF-16 text":

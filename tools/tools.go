@@ -48,6 +48,7 @@ type session interface {
 	ScratchDir(ctx context.Context) (string, error)
 	Progress(ctx context.Context, text string) error
 	Redacting(to io.Writer) *secret.Writer
+	Blind(ctx context.Context) (blind bool, model string, err error)
 	Name() string
 }
 

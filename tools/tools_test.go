@@ -31,6 +31,7 @@ type fakeSession struct {
 	trusted      bool            // by the user
 	told         map[string]bool // folders of whose instructions a result tells
 	secrets      *secret.Set
+	blind        bool // its model takes no pictures
 }
 
 func newSession(t testing.TB) *fakeSession {
@@ -51,6 +52,10 @@ func (s *fakeSession) ScratchDir(context.Context) (string, error) { return s.scr
 func (s *fakeSession) Progress(context.Context, string) error     { return nil }
 
 func (s *fakeSession) Name() string { return s.dir }
+
+func (s *fakeSession) Blind(context.Context) (bool, string, error) {
+	return s.blind, "vendor/model", nil
+}
 
 func (s *fakeSession) Redacting(to io.Writer) *secret.Writer { return s.secrets.Writer(to) }
 

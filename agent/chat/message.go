@@ -216,6 +216,8 @@ type Output struct {
 	Todo    []Todo          `json:"todo,omitzero"`     // the whole todo list as it now is; nil leaves it
 	Usage   Usage           `json:"usage,omitzero"`    // what the call itself has cost, such as a search that the provider bills
 
+	Pictures []Picture `json:"pictures,omitempty"` // for the model, beside the text
+
 	// Raw is the whole output of a tool that runs at a client, any JSON value as it came. Text is made from it, and
 	// Details and Files are empty: what a client says of files is not believed.
 	Raw json.RawMessage `json:"-"`

@@ -10,6 +10,9 @@ type Request struct {
 	System   string
 	Tools    []ToolSpec
 	Messages []Message // must not be changed
+
+	Blind    bool                          // the model takes no pictures, for certain: notes stand in their places
+	Pictures func(Picture) ([]byte, error) // returns the bytes of a tool's picture; nil: there are none
 }
 
 // A ToolSpec tells the model about one tool.
@@ -23,4 +26,5 @@ type ToolSpec struct {
 type ModelInfo struct {
 	Window  int  // tokens that it takes in all; 0 when nobody knows
 	Missing bool // there is no such model, for certain
+	Blind   bool // it takes no pictures, for certain
 }

@@ -3,7 +3,9 @@ package openrouter
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/coder-agent/coder/agent/chat"
@@ -121,7 +123,7 @@ func attached(messages []chat.Message) string {
 			if !ok || m.Role != chat.User {
 				continue
 			}
-			switch attachment(f).Type {
+			switch attachment(f, false).Type {
 			case "image_url":
 				return "picture"
 			case "file":
@@ -134,20 +136,27 @@ func attached(messages []chat.Message) string {
 
 // refusesMedia reports whether the server has refused the request for what is attached to it.
 func (e *Error) refusesMedia() bool {
-	if e.attached == "" || e.Status < 400 || e.Status >= 500 {
+	return e.attached != "" && e.Status >= 400 && e.Status < 500 && e.speaksOf("image", "file", "pdf", "vision", "multimodal", "modalit", "content type")
+}
+
+// refusesPictures reports whether the server has refused the request because there are pictures in it. Local ones say so
+// with a 500.
+func (e *Error) refusesPictures() bool {
+	switch e.Status {
+	case 0, http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooManyRequests:
 		return false
 	}
+	return e.speaksOf("image", "vision", "multimodal", "modalit", "content type")
+}
+
+// speaksOf reports whether the error is about a picture by its type, or its message holds one of the words.
+func (e *Error) speaksOf(words ...string) bool {
 	switch e.Type {
 	case "invalid_image", "image_too_large", "image_too_small", "unsupported_image_format", "image_not_found", "image_download_failed":
 		return true
 	}
 	m := strings.ToLower(e.Message)
-	for _, word := range []string{"image", "file", "pdf", "vision", "multimodal", "modalit", "content type"} {
-		if strings.Contains(m, word) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(m, word) })
 }
 
 // pictures are those of an answer as they go back to a model that made them.

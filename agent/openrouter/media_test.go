@@ -58,7 +58,7 @@ func TestAPictureAloneIsAnAnswer(t *testing.T) {
 		t.Fatalf("events = %+v, %v", events, err)
 	}
 	m := assistant("a", []chat.Part{chat.File{MediaType: "image/png", URL: pixel}})
-	got := answeredMessages(m.Parts, nil)
+	got := answeredMessages(m.Parts, nil, &gallery{})
 	if len(got) != 1 || got[0].Content != madePicture || len(got[0].Images) != 1 || got[0].Images[0].Image.URL != pixel {
 		t.Errorf("the answer goes back as %+v", got)
 	}

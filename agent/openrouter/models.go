@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ const (
 // A catalog is the server's list of models, as it was last.
 type catalog struct {
 	turn   chan struct{} // a token for whoever asks or looks
-	models map[string]int
+	models map[string]chat.ModelInfo
 	err    error
 	until  time.Time
 }
@@ -64,13 +65,14 @@ func (c *Client) Describe(ctx context.Context, id string) (chat.ModelInfo, error
 // find looks for the id, and without the variant behind a colon: lists name only some. Routers, presets and aliases are
 // in no list.
 func (k *catalog) find(id string, complete bool) chat.ModelInfo {
-	window, ok := k.models[id]
+	info, ok := k.models[id]
 	if !ok {
 		plain, _, _ := strings.Cut(id, ":")
-		window, ok = k.models[plain]
+		info, ok = k.models[plain]
 	}
 	special := strings.HasPrefix(id, "~") || strings.HasPrefix(id, "@") || strings.HasPrefix(id, "openrouter/")
-	return chat.ModelInfo{Window: window, Missing: !ok && complete && !special && len(k.models) > 0}
+	info.Missing = !ok && complete && !special && len(k.models) > 0
+	return info
 }
 
 type modelJSON struct {
@@ -81,10 +83,13 @@ type modelJSON struct {
 	Top     struct {
 		Context int `json:"context_length"` // may be smaller: budget with that
 	} `json:"top_provider"`
+	Architecture struct {
+		Inputs []string `json:"input_modalities"` // such as text, image, file; absent with other servers
+	} `json:"architecture"`
 }
 
-// listModels asks for the list: the window of each model, in tokens, 0 when it does not say.
-func (c *Client) listModels(ctx context.Context) (map[string]int, error) {
+// listModels asks for the list: of each model what it takes, as far as it says.
+func (c *Client) listModels(ctx context.Context) (map[string]chat.ModelInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, modelsWait)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base.String()+"/models", nil)
@@ -108,15 +113,17 @@ func (c *Client) listModels(ctx context.Context) (map[string]int, error) {
 	if err := json.NewDecoder(io.LimitReader(resp.Body, mostModels)).Decode(&list); err != nil {
 		return nil, fmt.Errorf("openrouter: reading the models of %s: %w", c.base.Host, err)
 	}
-	models := make(map[string]int, len(list.Data))
+	models := make(map[string]chat.ModelInfo, len(list.Data))
 	for _, m := range list.Data {
 		window := defaultTo(m.Context, m.Most)
 		if m.Top.Context > 0 {
 			window = min(defaultTo(window, m.Top.Context), m.Top.Context)
 		}
+		inputs := m.Architecture.Inputs
+		info := chat.ModelInfo{Window: max(window, 0), Blind: len(inputs) > 0 && !slices.Contains(inputs, "image")}
 		for _, id := range []string{m.Slug, m.ID} {
 			if id != "" {
-				models[id] = max(window, 0)
+				models[id] = info
 			}
 		}
 	}

@@ -31,6 +31,8 @@ func (l *lister) RoundTrip(r *http.Request) (*http.Response, error) {
 const models = `{"data":[
 	{"id":"a/big","canonical_slug":"a/big-2026","context_length":1000000,"top_provider":{"context_length":200000}},
 	{"id":"a/small","context_length":8192},
+	{"id":"a/sees","architecture":{"input_modalities":["image","text"]}},
+	{"id":"a/blind","architecture":{"input_modalities":["text","file"]}},
 	{"id":"a/unsaid","context_length":null,"top_provider":{"context_length":null}},
 	{"id":"local","max_model_len":32768}
 ]}`
@@ -44,6 +46,8 @@ func TestTheListOfModelsIsRead(t *testing.T) {
 		"a/big:nitro":     {Window: 200_000},
 		"":                {Window: 8192},
 		"a/unsaid":        {},
+		"a/sees":          {},
+		"a/blind:free":    {Blind: true},
 		"local":           {Window: 32_768},
 		"a/none":          {Missing: true},
 		"openrouter/auto": {},

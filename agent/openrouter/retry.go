@@ -65,6 +65,7 @@ func (r *retry) after(e *Error) (time.Duration, bool) {
 type change struct {
 	maxTokens int  // 0: the provider's own bound
 	plain     bool // without the reasoning of earlier steps
+	blind     bool // without pictures
 }
 
 // leastAffordable is the smallest answer, in tokens, that is worth asking for when credits run out.
@@ -91,6 +92,9 @@ func (s *stream) mend(e *Error) string {
 	case e.Status == http.StatusBadRequest && !s.change.plain && refusesReasoning(e.Message) && s.client.openrouter:
 		s.change.plain = true
 		return "the provider refuses the reasoning of earlier steps: sending without it"
+	case e.attached == "" && !s.change.blind && !s.req.Blind && countPictures(s.req.Messages) > 0 && e.refusesPictures():
+		s.change.blind = true
+		return "the provider refuses the pictures that tools have read: sending without them"
 	}
 	return ""
 }

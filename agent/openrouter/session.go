@@ -55,6 +55,7 @@ func (k *sessions) body(c *Client, req chat.Request, change change) (body, error
 	if err != nil {
 		return body{}, err
 	}
+	req.Blind = req.Blind || change.blind
 	messages, err := s.conv.encode(req, c.openrouter, change.plain)
 	if err != nil {
 		return body{}, err
@@ -141,6 +142,7 @@ func (k *sessions) expire() {
 type conversation struct {
 	model   string // that the details were chosen for
 	plain   bool   // without details; once the model has refused them it stays so
+	blind   bool   // without pictures, likewise
 	units   []unit
 	encoded []byte         // each message with a comma before it; never changed, only extended or left
 	seen    map[string]int // the unit that sends an encrypted detail, by the detail's id
@@ -151,21 +153,27 @@ type unit struct {
 	role  chat.Role
 	parts []chat.Part
 	step  chat.Step
+	left  int // how many of its tools' pictures are left out, the first ones
 	end   int // in encoded
 }
 
 // encode returns the encoded messages of the request. What it returned before is not changed by it.
 func (v *conversation) encode(req chat.Request, openrouter, plain bool) ([]byte, error) {
 	plain = plain || !openrouter || v.plain && v.model == req.Model
-	if v.seen == nil || v.plain != plain || v.model != req.Model {
-		*v = conversation{model: req.Model, plain: plain, seen: make(map[string]int)}
+	blind := req.Blind || v.blind && v.model == req.Model
+	if v.seen == nil || v.plain != plain || v.blind != blind || v.model != req.Model {
+		*v = conversation{model: req.Model, plain: plain, blind: blind, seen: make(map[string]int)}
 	}
-	n := 0
+	n, left := 0, leftOut(req.Messages)
 	for _, m := range req.Messages {
 		for u := range unitsOf(m) {
+			if u.role == chat.Assistant && u.step.Status == chat.StepAnswered && left > 0 {
+				u.left = min(left, len(picturesOf(u.parts)))
+				left -= u.left
+			}
 			if n == len(v.units) || !v.units[n].same(u) {
 				v.cut(n)
-				if err := v.add(u); err != nil {
+				if err := v.add(u, req.Pictures); err != nil {
 					return nil, fmt.Errorf("openrouter: encoding message %s: %w", m.ID, err)
 				}
 			}
@@ -196,19 +204,19 @@ func (v *conversation) cut(n int) {
 }
 
 // add encodes the next unit.
-func (v *conversation) add(u unit) error {
+func (v *conversation) add(u unit, open func(chat.Picture) ([]byte, error)) error {
 	var list []message
 	if u.role == chat.Assistant {
 		var details []byte
 		if !v.plain && u.step.Status == chat.StepAnswered {
 			details = replayed(u.step, v.model, v.seen, func(id string) { v.seen[id] = len(v.units) })
 		}
-		list = stepMessages(u.parts, u.step, details)
-		if v.plain {
+		list = stepMessages(u.parts, u.step, details, &gallery{open: open, left: u.left, blind: v.blind})
+		if v.plain || v.blind {
 			dropPictures(list)
 		}
 	} else {
-		list = userMessages(u.role, u.parts)
+		list = userMessages(u.role, u.parts, v.blind)
 	}
 	encoded, err := encodeMessages(v.encoded, list)
 	if err != nil {
@@ -256,7 +264,7 @@ func stepOf(m chat.Message, i int) chat.Step {
 
 // same reports whether u and w are encoded alike. Most comparisons are of a string with itself, which costs nothing.
 func (u *unit) same(w unit) bool {
-	if u.role != w.role || len(u.parts) != len(w.parts) || u.step.Status != w.step.Status ||
+	if u.left != w.left || u.role != w.role || len(u.parts) != len(w.parts) || u.step.Status != w.step.Status ||
 		u.step.Model != w.step.Model || u.step.Served != w.step.Served || !bytes.Equal(u.step.Details, w.step.Details) {
 		return false
 	}
@@ -286,7 +294,7 @@ func samePart(p, q chat.Part) bool {
 		return q == chat.Part(p)
 	case chat.ToolCall:
 		q, ok := q.(chat.ToolCall)
-		return ok && p.ID == q.ID && p.Name == q.Name && bytes.Equal(p.Input, q.Input) && p.Result() == q.Result()
+		return ok && p.ID == q.ID && p.Name == q.Name && bytes.Equal(p.Input, q.Input) && p.Result() == q.Result() && slices.Equal(p.Pictures(), q.Pictures())
 	}
 	switch q.(type) {
 	case chat.Text, chat.Steering, chat.Note, chat.File, chat.ToolCall:

@@ -71,7 +71,7 @@ const (
 )
 
 // userMessages converts the parts of a user's (or, from old clients, a system) message.
-func userMessages(role chat.Role, parts []chat.Part) []message {
+func userMessages(role chat.Role, parts []chat.Part, blind bool) []message {
 	var texts []string
 	var files []part
 	for _, p := range parts {
@@ -79,7 +79,7 @@ func userMessages(role chat.Role, parts []chat.Part) []message {
 		case chat.Text:
 			texts = append(texts, p.Text)
 		case chat.File:
-			files = append(files, attachment(p))
+			files = append(files, attachment(p, blind))
 		}
 	}
 	text := strings.Join(texts, "\n")
@@ -95,11 +95,14 @@ func userMessages(role chat.Role, parts []chat.Part) []message {
 	return []message{{Role: "user", Content: files}}
 }
 
-// attachment converts a file: pictures and PDFs as such, text as text. What no model takes is named.
-func attachment(f chat.File) part {
+// attachment converts a file: pictures and PDFs as such, text as text. What no model takes, or this one does not, is named.
+func attachment(f chat.File, blind bool) part {
 	kind, _, _ := strings.Cut(strings.ToLower(f.MediaType), ";")
 	switch {
 	case kind == "image/png", kind == "image/jpeg", kind == "image/webp", kind == "image/gif":
+		if blind {
+			return part{Type: "text", Text: "[attached picture " + defaultTo(f.Filename, "without a name") + ": left out, because this model takes no pictures; say so if it matters]"}
+		}
 		return part{Type: "image_url", Image: &imagePart{f.URL}}
 	case kind == "application/pdf":
 		return part{Type: "file", File: &filePart{Name: defaultTo(f.Filename, "attachment.pdf"), Data: f.URL}}
@@ -128,11 +131,11 @@ func dataText(link string) (string, bool) {
 }
 
 // stepMessages converts one model response with its results, and what the user said into it.
-func stepMessages(parts []chat.Part, step chat.Step, details json.RawMessage) []message {
+func stepMessages(parts []chat.Part, step chat.Step, details json.RawMessage, g *gallery) []message {
 	var out []message
 	switch step.Status {
 	case chat.StepAnswered:
-		out = answeredMessages(parts, details)
+		out = answeredMessages(parts, details, g)
 	case chat.StepCancelled:
 		if text := stepText(parts); text != "" {
 			out = append(out, message{Role: "assistant", Content: text})
@@ -154,9 +157,10 @@ func stepMessages(parts []chat.Part, step chat.Step, details json.RawMessage) []
 	return out
 }
 
-// answeredMessages gives the answer and one tool message for each of its calls, as providers insist. An answer of
-// nothing but reasoning is left out: most refuse one without content.
-func answeredMessages(parts []chat.Part, details json.RawMessage) []message {
+// answeredMessages gives the answer and one tool message for each of its calls, as providers insist; then the pictures of
+// the results, which a tool message cannot hold. An answer of nothing but reasoning is left out: most refuse one without
+// content.
+func answeredMessages(parts []chat.Part, details json.RawMessage, g *gallery) []message {
 	answer := message{Role: "assistant", ReasoningDetails: details, Images: pictures(parts)}
 	if text := stepText(parts); text != "" {
 		answer.Content = text
@@ -173,7 +177,10 @@ func answeredMessages(parts []chat.Part, details json.RawMessage) []message {
 		call.Function.Name = toolName(c.Name)
 		call.Function.Arguments = arguments(c.Input)
 		out[0].ToolCalls = append(out[0].ToolCalls, call)
-		out = append(out, message{Role: "tool", Content: defaultTo(c.Result(), noResult), ToolCallID: c.ID})
+		out = append(out, message{Role: "tool", Content: defaultTo(c.Result(), noResult) + g.hang(c), ToolCallID: c.ID})
+	}
+	if len(g.parts) > 0 {
+		return append(out, message{Role: "user", Content: g.parts})
 	}
 	if out[0].Content == nil && len(out) == 1 {
 		return nil

@@ -58,6 +58,7 @@ func TestScripts(t *testing.T) {
 			"newer":     newerCmd,
 			"big":       bigCmd,
 			"page":      pageCmd,
+			"picture":   pictureCmd,
 			"age":       ageCmd,
 			"absent":    absentCmd,
 			"waitgone":  waitGoneCmd,
@@ -140,6 +141,7 @@ type scripted struct {
 	server *openroutertest.Server
 	issues string // the key that logins get; "": there are none
 	gates  []*openroutertest.Gate
+	listed []openroutertest.Model
 }
 
 type modelKey struct{}
@@ -156,12 +158,14 @@ type modelKey struct{}
 //	model extended [FROM]    fails unless each request (after the FROMth, from 0) repeats the one before, byte for byte, and adds to it
 //	model unheard WORD       fails if a request held the word
 //	model told WORD          fails unless the last request held the word
+//	model untold WORD        fails if the last request held the word
 //	model unsent WORD        fails if the headers of a request held the word
 //	model offered N TOOL…    fails unless request N, from 0, offers these tools in this order
 //	model window TOKENS      says in the list of models how much the default model takes
+//	model takes MODEL KIND…  says in it which kinds of input a model takes
 func modelCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: model FILE | hold CHUNK FILE | add FILE | reached | release | used | extended | unheard | told | offered N TOOL… | window")
+		ts.Fatalf("usage: model FILE | hold CHUNK FILE | add FILE | reached | release | used | extended | unheard | told | offered N TOOL… | window | takes MODEL KIND…")
 	}
 	m := ts.Value(modelKey{}).(*scripted)
 	switch args[0] {
@@ -196,6 +200,11 @@ func modelCmd(ts *testscript.TestScript, neg bool, args []string) {
 		if last := requests[len(requests)-1].Body; !bytes.Contains(last, []byte(args[1])) {
 			ts.Fatalf("the model was not told %q: %s", args[1], last)
 		}
+	case "untold":
+		requests := m.server.Requests()
+		if last := requests[len(requests)-1].Body; bytes.Contains(last, []byte(args[1])) {
+			ts.Fatalf("the model was told %q: %s", args[1], last)
+		}
 	case "unsent":
 		for _, r := range m.server.Requests() {
 			if strings.Contains(fmt.Sprint(r.Header), args[1]) {
@@ -214,6 +223,9 @@ func modelCmd(ts *testscript.TestScript, neg bool, args []string) {
 		tokens, err := strconv.Atoi(args[1])
 		ts.Check(err)
 		m.server.List(openroutertest.Model{ID: defaultModel, Context: tokens})
+	case "takes":
+		m.listed = append(m.listed, openroutertest.Model{ID: args[1], Architecture: openroutertest.Architecture{Inputs: args[2:]}})
+		m.server.List(m.listed...)
 	case "add":
 		if args[1] == "hold" {
 			chunk, err := strconv.Atoi(args[2])

@@ -111,6 +111,13 @@ func (s *Server) Reply(f func(*Request) Response) {
 type Model struct {
 	ID      string `json:"id"`
 	Context int    `json:"context_length"`
+
+	Architecture Architecture `json:"architecture,omitzero"`
+}
+
+// An Architecture says what a model takes. OpenRouter has it of each model, other servers of none.
+type Architecture struct {
+	Inputs []string `json:"input_modalities"`
 }
 
 // List makes the server have a list of models. Without one, asking for it is a 404.

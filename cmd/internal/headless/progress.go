@@ -57,6 +57,9 @@ func (p *progress) event(e chat.Event, calls map[string]*call, withText bool) {
 	case chat.ToolProgress:
 		p.soFar(e.Output.Text)
 	case chat.ToolFinished:
+		for _, picture := range e.Output.Pictures {
+			p.note("    read picture %d×%d", picture.Width, picture.Height)
+		}
 		p.results(e.Output.Text)
 	case chat.ToolFailed:
 		if calls[e.ToolCallID].denied {
