@@ -70,10 +70,10 @@ func readPicture(ctx context.Context, s session, p *place, f *os.File, info fs.F
 		return agent.Result{}, fmt.Errorf("%s, but cannot be made small enough: %w", fact, err)
 	}
 	picture.Name = visibleName(p.shown)
-	return agent.Result{
+	return noteInstructions(ctx, s, p, agent.Result{
 		Text:    fmt.Sprintf("(picture: %s, %d×%d pixels, %s%s)", kind, config.Width, config.Height, size, changes(picture, config, kind)),
 		Details: readDetails{Path: p.shown}, Pictures: []agent.Picture{picture},
-	}, nil
+	})
 }
 
 // changes says how what the model gets differs from the file.

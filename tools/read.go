@@ -42,10 +42,10 @@ func (a readArgs) lines() string {
 	return ""
 }
 
-// Read returns the read tool: numbered lines of a text file, or the tree of a folder.
+// Read returns the read tool: numbered lines of a text file, a picture, the pages of a PDF, or the tree of a folder.
 func Read() agent.Tool {
 	return tool("read", permission.Reads,
-		"Read a text file as numbered lines (12:text), or list a folder as a tree. At most 2000 lines or 30 KB at once: go on with offset. The number and colon are not part of the file.", read)
+		"Read a text file as numbered lines (12:text), a picture or the text of a PDF (offset and limit count pages), or list a folder as a tree. At most 2000 lines or 30 KB at once: go on with offset. The number and colon are not part of the file.", read)
 }
 
 // readDetails is for front-ends, and tells a later call what this one has shown.
@@ -77,9 +77,11 @@ func read(ctx context.Context, s session, a readArgs) (agent.Result, error) {
 		text, err := tree(ctx, s, p)
 		return agent.Result{Text: text, Details: readDetails{Path: p.shown}}, err
 	}
-	switch {
-	case isPicture(headOf(f)):
+	switch head := headOf(f); {
+	case isPicture(head):
 		return readPicture(ctx, s, p, f, info)
+	case bytes.HasPrefix(head, pdf):
+		return readPDF(ctx, s, p, f, info, a)
 	case info.Size() > maxFile:
 		return readHuge(ctx, p, f, info, a)
 	}
@@ -87,7 +89,7 @@ func read(ctx context.Context, s session, a readArgs) (agent.Result, error) {
 	if err != nil {
 		return agent.Result{}, err
 	}
-	if isBinary(c.data) || bytes.HasPrefix(c.data, pdf) {
+	if isBinary(c.data) {
 		return agent.Result{}, notText(p, c.data, c.info.Size())
 	}
 	res, err := readText(p, c.data, a)
@@ -100,8 +102,6 @@ func read(ctx context.Context, s session, a readArgs) (agent.Result, error) {
 	}
 	return noteInstructions(ctx, s, p, res)
 }
-
-var pdf = []byte("%PDF-")
 
 // isPicture reports a picture of a kind that need not hold a NUL. A text may begin like others: "BM" is a bitmap.
 func isPicture(data []byte) bool {
@@ -119,8 +119,6 @@ func notText(p *place, head []byte, size int64) error {
 	switch {
 	case strings.HasPrefix(kind, "image/"):
 		return fmt.Errorf("%s; of pictures read shows PNG, JPEG, GIF and WebP: turn it into one of these with bash (convert, sips), if that is there", fact)
-	case kind == "application/pdf":
-		return fmt.Errorf("%s; read shows text only: turn it into text with bash (pdftotext -layout FILE -), if that is there", fact)
 	case kind == "UTF-16 text":
 		return fmt.Errorf("%s; convert it with bash: iconv -f UTF-16 -t UTF-8", fact)
 	}

@@ -83,7 +83,7 @@ func TestReadExplainsWhatItCannotShow(t *testing.T) {
 		{"a missing file like no other", `{"path":"zzzzzzzzzz"}`, "there is no file zzzzzzzzzz; find it with glob"},
 		{"an image", `{"path":"pic.png"}`, "pic.png begins like image/png but cannot be read"},
 		{"a JPEG without a NUL", `{"path":"pic"}`, "pic begins like image/jpeg but cannot be read"},
-		{"a PDF", `{"path":"doc.pdf"}`, "doc.pdf is application/pdf, 9 bytes; read shows text only: turn it into text with bash (pdftotext -layout FILE -)"},
+		{"a PDF", `{"path":"doc.pdf"}`, "doc.pdf is a PDF, 9 bytes, but cannot be read ("},
 		{"a program", `{"path":"prog.exe"}`, "prog.exe is Windows program or library"},
 		{"a missing folder", `{"path":"dirs"}`, "is it one of these? dir/"},
 		{"a column past the end", `{"path":"three","column":9}`, "lines 1-3 of three have at most 1 character; column 9 is past their end"},

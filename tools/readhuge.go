@@ -23,7 +23,7 @@ func readHuge(ctx context.Context, p *place, f io.ReadSeeker, info fs.FileInfo, 
 	switch {
 	case err != nil && !errors.Is(err, io.EOF):
 		return agent.Result{}, p.explain("reading", err)
-	case isBinary(head) || bytes.HasPrefix(head, pdf):
+	case isBinary(head):
 		return agent.Result{}, notText(p, head, info.Size())
 	case a.Offset == 0 && a.Limit <= 0:
 		return agent.Result{}, fmt.Errorf("%w; read a part of it with offset and limit, or find the lines with grep", &sizeError{p.shown, info.Size()})

@@ -13,12 +13,14 @@ import (
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/permission"
 	"github.com/coder-agent/coder/agent/secret"
+	"github.com/coder-agent/coder/tools/pdftext"
 	"github.com/coder-agent/coder/tools/sandbox"
 )
 
 // TestMain lets the test binary be the helper of the sandbox.
 func TestMain(m *testing.M) {
 	sandbox.Dispatch()
+	pdftext.Dispatch()
 	os.Exit(m.Run())
 }
 

@@ -14,11 +14,13 @@ import (
 	"github.com/coder-agent/coder/agent/secret"
 	"github.com/coder-agent/coder/agent/store"
 	"github.com/coder-agent/coder/cmd/internal/headless"
+	"github.com/coder-agent/coder/tools/pdftext"
 	"github.com/coder-agent/coder/tools/sandbox"
 )
 
 func main() {
 	sandbox.Dispatch() // first: it does not return in the process that runs a command
+	pdftext.Dispatch() // nor in the one that reads a PDF
 	w := world{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		getenv: os.Getenv, environ: os.Environ, signals: make(chan os.Signal, 2), exit: os.Exit, keyring: openKeyring(),

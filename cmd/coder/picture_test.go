@@ -9,7 +9,21 @@ import (
 	"strconv"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/coder-agent/coder/tools/pdftext/pdftexttest"
 )
+
+// pdfCmd makes a PDF with a page for each text: pdf FILE TEXT…
+func pdfCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: pdf FILE TEXT…")
+	}
+	var programs []string
+	for _, text := range args[1:] {
+		programs = append(programs, "BT /F1 10 Tf 50 700 Td ("+text+") Tj ET")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(pdftexttest.Make(programs...)), 0o600))
+}
 
 // pictureCmd makes a PNG: picture FILE WIDTH HEIGHT
 func pictureCmd(ts *testscript.TestScript, neg bool, args []string) {

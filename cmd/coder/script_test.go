@@ -59,6 +59,7 @@ func TestScripts(t *testing.T) {
 			"big":       bigCmd,
 			"page":      pageCmd,
 			"picture":   pictureCmd,
+			"pdf":       pdfCmd,
 			"age":       ageCmd,
 			"absent":    absentCmd,
 			"waitgone":  waitGoneCmd,

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package pdftext
+
+func own(program string) string { return program }
