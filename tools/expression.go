@@ -14,7 +14,8 @@ import (
 // what makes the search fast: the regular expression is only run on lines that have it.
 type expression struct {
 	re   *regexp.Regexp
-	lits []literal // a match holds one of them; none: every line must be tried
+	lits []literal   // a match holds one of them; none: every line must be tried
+	also [][]literal // and one of each of these: a line with one of lits is looked through for them first
 }
 
 // maxLiterals bounds the alternatives of a pattern that are looked for one by one.
@@ -38,7 +39,36 @@ func compile(pattern string, plain, fold bool) (*expression, error) {
 	if hasNewline(tree) {
 		return nil, errMultiline
 	}
-	return &expression{re: re, lits: required(tree)}, nil
+	e := &expression{re: re, lits: required(tree)}
+	e.also = others(tree, e.lits)
+	return e, nil
+}
+
+// others returns what else every match holds: more literals of a sequence, of which one each is in it.
+func others(re *syntax.Regexp, best []literal) (all [][]literal) {
+	switch re.Op {
+	case syntax.OpCapture:
+		return others(re.Sub[0], best)
+	case syntax.OpConcat:
+		for _, sub := range re.Sub {
+			lits := required(sub)
+			usable := len(lits) > 0 && !slices.ContainsFunc(lits, func(l literal) bool { return l.set != nil || l.otherFolds })
+			if usable && !slices.EqualFunc(lits, best, func(a, b literal) bool { return a.set == b.set && bytes.Equal(a.text, b.text) }) {
+				all = append(all, lits)
+			}
+		}
+	}
+	return all
+}
+
+// find returns the place of the first match in a line, nil if there is none.
+func (e *expression) find(line []byte) []int {
+	for _, lits := range e.also {
+		if !slices.ContainsFunc(lits, func(l literal) bool { return l.index(line) >= 0 }) {
+			return nil
+		}
+	}
+	return e.re.FindIndex(line)
 }
 
 var errMultiline = errors.New("a pattern is matched line by line and cannot hold a line end; search for one of its lines, with context to see the others")
@@ -86,13 +116,16 @@ func required(re *syntax.Regexp) []literal {
 	return nil
 }
 
-// worth is that of the literal that helps least: any text more than a run of a class, and the longer the better.
+// worth is that of the literal that helps least: any text more than a run of a class, and the longer and rarer the better.
 func worth(lits []literal) int {
 	least := 0
 	for i, l := range lits {
-		w := 100 * len(l.text)
-		if l.set != nil {
-			w = min(l.run, 99)
+		w := min(l.run, 99)
+		if l.set == nil {
+			w = 100
+			for _, b := range l.text {
+				w += 8 + rarity(b)
+			}
 		}
 		if i == 0 || w < least {
 			least = w

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/bmatcuk/doublestar/v4"
 
@@ -153,8 +155,7 @@ func globText(p *place, names []string, limit int) string {
 func newest(times []int64, n int) (at []int) {
 	oldest := int64(1)
 	if len(times) > n {
-		sorted := slices.Sorted(slices.Values(times))
-		oldest = max(oldest, sorted[len(sorted)-n])
+		oldest = max(oldest, latest(times, n))
 	}
 	for i, t := range times {
 		if t >= oldest {
@@ -162,6 +163,24 @@ func newest(times []int64, n int) (at []int) {
 		}
 	}
 	return at
+}
+
+// latest returns the n-th latest of more than n times. Of many it keeps only those that may be it, and so need not sort them all.
+func latest(times []int64, n int) int64 {
+	const room = 4
+	best, least := make([]int64, 0, room*n), int64(math.MinInt64)
+	for _, t := range times {
+		if t < least {
+			continue
+		}
+		if best = append(best, t); len(best) == room*n {
+			slices.Sort(best)
+			best = append(best[:0], best[len(best)-n:]...)
+			least = best[0]
+		}
+	}
+	slices.Sort(best)
+	return best[len(best)-n]
 }
 
 // modTimes looks up when each file changed last, in nanoseconds; 0: it is not there.
@@ -172,12 +191,18 @@ func modTimes(root string, names []string) []int64 {
 		return times
 	}
 	defer dir.close()
-	workers := min(runtime.GOMAXPROCS(0), max(len(names), 1))
+	const piece = 1024 // names next to each other are mostly in one folder
+	var next atomic.Int64
 	var wg sync.WaitGroup
-	for w := range workers {
+	for range min(runtime.GOMAXPROCS(0), (len(names)+piece-1)/piece) {
 		wg.Go(func() {
-			for i := w; i < len(names); i += workers {
-				times[i] = dir.modTime(names[i])
+			for {
+				from := int(next.Add(piece)) - piece
+				if from >= len(names) {
+					return
+				}
+				to := min(from+piece, len(names))
+				dir.modTimes(names[from:to], times[from:to])
 			}
 		})
 	}

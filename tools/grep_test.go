@@ -215,6 +215,32 @@ func TestNewest(t *testing.T) {
 	}
 }
 
+// TestLatestIsTheSortedOne for few times and for many.
+func TestLatestIsTheSortedOne(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		times := rapid.SliceOfN(rapid.Int64Range(0, 50), 2, 200).Draw(t, "times")
+		n := rapid.IntRange(1, min(12, len(times)-1)).Draw(t, "n")
+		sorted := slices.Sorted(slices.Values(times))
+		if got, want := latest(times, n), sorted[len(sorted)-n]; got != want {
+			t.Fatalf("latest(%v, %d) = %d, want %d", times, n, got, want)
+		}
+	})
+}
+
+// TestARareLiteralIsLookedFor rather than a longer one that is everywhere; the line must hold the others too.
+func TestARareLiteralIsLookedFor(t *testing.T) {
+	e, err := compile(`func \w+frobq[a-z]+\(`, false, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(e.lits) != 1 || string(e.lits[0].text) != "frobq" || len(e.also) != 2 {
+		t.Errorf("looked for is %+v, and then %+v", e.lits, e.also)
+	}
+	if e.find([]byte("func frobq(")) != nil || e.find([]byte("func xfrobqx(")) == nil || e.find([]byte("fun xfrobqx(")) != nil {
+		t.Error("the line is judged by its literals alone")
+	}
+}
+
 func TestGlob(t *testing.T) {
 	tests := []struct{ name, input, want string }{
 		{"names at any depth", `{"pattern":"*.go"}`, "b/b_test.go\nb/b.go\na.go"},

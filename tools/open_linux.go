@@ -3,6 +3,7 @@ package tools
 import (
 	"errors"
 	"io"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,18 +34,7 @@ func (d searchDir) close() { unix.Close(d.fd) }
 
 func (d searchDir) open(rel string) (searchFile, error) {
 	const flags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOFOLLOW | unix.O_NOCTTY
-	var fd int
-	var err error
-	for range 3 {
-		if d.how != 0 {
-			fd, err = unix.Openat2(d.fd, rel, &unix.OpenHow{Flags: flags, Resolve: d.how})
-		} else {
-			fd, err = unix.Openat(d.fd, rel, flags, 0)
-		}
-		if !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.EAGAIN) { // EAGAIN: something was renamed meanwhile
-			break
-		}
-	}
+	fd, err := d.openat(rel, flags)
 	if err != nil {
 		return searchFile{}, err
 	}
@@ -56,13 +46,56 @@ func (d searchDir) open(rel string) (searchFile, error) {
 	return searchFile{fd: fd, size: st.Size}, nil
 }
 
-// modTime returns when a file changed last, in nanoseconds; 0: it is not there.
-func (d searchDir) modTime(rel string) int64 {
-	var st unix.Stat_t
-	if unix.Fstatat(d.fd, rel, &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
-		return 0
+// openat opens what is at a path below the folder.
+func (d searchDir) openat(rel string, flags int) (fd int, err error) {
+	for range 3 {
+		if d.how != 0 {
+			fd, err = unix.Openat2(d.fd, rel, &unix.OpenHow{Flags: uint64(flags), Resolve: d.how})
+		} else {
+			fd, err = unix.Openat(d.fd, rel, flags, 0)
+		}
+		if !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.EAGAIN) { // EAGAIN: something was renamed meanwhile
+			break
+		}
 	}
-	return max(st.Mtim.Nano(), 1)
+	return fd, err
+}
+
+// modTimes looks up when files changed last, in nanoseconds; 0: it is not there. A folder with several of them is opened once.
+func (d searchDir) modTimes(names []string, times []int64) {
+	in, fd := "", -1 // a folder that is open, with its slash
+	defer func() { closeFolder(fd) }()
+	for i, name := range names {
+		slash := strings.LastIndexByte(name, '/') + 1
+		if slash > 0 && name[:slash] != in {
+			closeFolder(fd)
+			in, fd = name[:slash], d.folder(name[:slash])
+		}
+		at := fd
+		if slash == 0 {
+			at = d.fd
+		}
+		var st unix.Stat_t
+		if at >= 0 && unix.Fstatat(at, name[slash:], &st, unix.AT_SYMLINK_NOFOLLOW) == nil {
+			times[i] = max(st.Mtim.Nano(), 1)
+		}
+	}
+}
+
+// folder opens a folder to look into; -1: it cannot be.
+func (d searchDir) folder(rel string) int {
+	const flags = unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
+	fd, err := d.openat(rel, flags)
+	if err != nil {
+		return -1
+	}
+	return fd
+}
+
+func closeFolder(fd int) {
+	if fd >= 0 {
+		unix.Close(fd)
+	}
 }
 
 type searchFile struct {

@@ -37,13 +37,13 @@ func (d searchDir) open(rel string) (searchFile, error) {
 	return searchFile{f}, nil
 }
 
-// modTime returns when a file changed last, in nanoseconds; 0: it is not there.
-func (d searchDir) modTime(rel string) int64 {
-	info, err := os.Lstat(filepath.Join(d.root.Name(), filepath.FromSlash(rel)))
-	if err != nil {
-		return 0
+// modTimes looks up when files changed last, in nanoseconds; 0: it is not there.
+func (d searchDir) modTimes(names []string, times []int64) {
+	for i, name := range names {
+		if info, err := os.Lstat(filepath.Join(d.root.Name(), filepath.FromSlash(name))); err == nil {
+			times[i] = max(info.ModTime().UnixNano(), 1)
+		}
 	}
-	return max(info.ModTime().UnixNano(), 1)
 }
 
 type searchFile struct{ f *os.File }

@@ -235,7 +235,7 @@ func (c *chunk) search(data []byte) bool {
 			end = at + i
 		}
 		line := bytes.TrimSuffix(data[begin:end], []byte{'\r'})
-		if m := c.g.expr.re.FindIndex(line); m != nil {
+		if m := c.g.expr.find(line); m != nil {
 			c.line += bytes.Count(data[counted:begin], []byte{'\n'})
 			counted = begin
 			if !c.match(line, m) {

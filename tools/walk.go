@@ -96,32 +96,51 @@ func (g *ignores) enter(dir string) {
 
 // match reports whether a path in an entered folder is ignored. The folders above it are taken not to be.
 func (g *ignores) match(abs string, dir bool) bool {
-	rel := filepath.Base(abs)
-	fold := g.folding.Load() && g.folds(filepath.Dir(abs))
-	for d := filepath.Dir(abs); ; d = filepath.Dir(d) {
+	d := above(abs)
+	fold := g.folding.Load() && g.folds(d)
+	for {
 		if f, ok := g.files.Load(d); ok {
 			f := f.(folderRules)
-			if ignored, decided := f.ignored(rel, dir, fold); decided {
+			if ignored, decided := f.ignored(below(d, abs), dir, fold); decided {
 				return ignored
 			}
 			if f.border {
 				return false
 			}
 		}
-		if d == g.top || d == filepath.Dir(d) {
+		up := above(d)
+		if d == g.top || d == up {
 			return false
 		}
-		rel = filepath.Base(d) + "/" + rel
+		d = up
 	}
+}
+
+// above is filepath.Dir of a path that is clean and absolute, without looking through all of it: it is asked for each file of a
+// tree several times.
+func above(abs string) string {
+	if os.PathSeparator != '/' {
+		return filepath.Dir(abs)
+	}
+	return abs[:max(1, strings.LastIndexByte(abs, '/'))]
+}
+
+// below is a path below a folder, relative and with slashes.
+func below(dir, abs string) string {
+	rel := abs[len(dir):]
+	for rel != "" && os.IsPathSeparator(rel[0]) {
+		rel = rel[1:]
+	}
+	return filepath.ToSlash(rel)
 }
 
 // folds reports whether case does not count in a folder: its repository says so.
 func (g *ignores) folds(dir string) bool {
-	for d := dir; ; d = filepath.Dir(d) {
+	for d := dir; ; d = above(d) {
 		if f, ok := g.files.Load(d); ok && f.(folderRules).border {
 			return f.(folderRules).fold
 		}
-		if d == g.top || d == filepath.Dir(d) {
+		if d == g.top || d == above(d) {
 			return false
 		}
 	}
@@ -196,13 +215,7 @@ func (w *walker) visit(abs string, d fs.DirEntry) error {
 		w.hold(abs, "")
 		return nil
 	}
-	return w.add(w.rel(abs))
-}
-
-// rel is a path below root, relative and with slashes.
-func (w *walker) rel(abs string) string {
-	rel := strings.TrimPrefix(abs, w.root)
-	return filepath.ToSlash(strings.TrimLeft(rel, string(os.PathSeparator)))
+	return w.add(below(w.root, abs))
 }
 
 func (w *walker) add(rel string) error {
@@ -220,7 +233,7 @@ func (w *walker) hold(abs, slash string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.held) < maxHeld {
-		w.held = append(w.held, w.rel(abs)+slash)
+		w.held = append(w.held, below(w.root, abs)+slash)
 	}
 }
 
