@@ -12,7 +12,7 @@ type Request struct {
 	Messages []Message // must not be changed
 
 	Blind    bool                          // the model takes no pictures, for certain: notes stand in their places
-	Pictures func(Picture) ([]byte, error) // returns the bytes of a tool's picture; nil: there are none
+	Pictures func(Picture) ([]byte, error) `json:"-"` // returns the bytes of a tool's picture; nil: there are none
 }
 
 // A ToolSpec tells the model about one tool.

@@ -3,6 +3,7 @@ package openrouter
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,10 +32,8 @@ func pictureRequest(m chat.Message, lost ...string) chat.Request {
 	return chat.Request{
 		Model: "m", Session: "s", Messages: []chat.Message{user("u", "look"), m},
 		Pictures: func(p chat.Picture) ([]byte, error) {
-			for _, name := range lost {
-				if name == p.Name {
-					return nil, errors.New("gone")
-				}
+			if slices.Contains(lost, p.Name) {
+				return nil, errors.New("gone")
 			}
 			return []byte(p.Name), nil
 		},
