@@ -100,6 +100,9 @@ func glob(ctx context.Context, s session, a globArgs) (agent.Result, error) {
 	if strings.HasPrefix(pattern, "./") && !strings.Contains(pattern[2:], "/") {
 		match = func(rel string) bool { return doublestar.MatchUnvalidated(pattern[2:], rel) }
 	}
+	if pattern == "*" || pattern == "./**/*" || pattern == "./**" { // what lists all needs no look at each name
+		match = func(string) bool { return true }
+	}
 	names := keep(l.files, pattern, match)
 	limit := globLimit
 	if a.Limit > 0 {
