@@ -1,0 +1,417 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// maxNested bounds the repositories inside a folder whose files are taken in.
+const maxNested = 256
+
+// A scan is what there is in a folder to be snapshot: paths are relative to it, with slashes.
+type scan struct {
+	files map[string]found
+	dirs  map[string]fs.FileMode // all that are not ignored, with their permissions; "." is not among them
+	empty []string               // of them, those in which nothing is covered
+	over  []Uncovered
+}
+
+type found struct {
+	mode fs.FileMode
+	size int64
+}
+
+// An Uncovered is a file that a snapshot does not hold.
+type Uncovered struct {
+	Path string `json:"path"`
+	Why  string `json:"why"`
+	mark string // changes when the file does
+}
+
+// scan looks at the folder. named are paths that are taken in though they be ignored or larger than others may be.
+func (f *Folder) scan(ctx context.Context, named []string) (*scan, error) {
+	list, tops, err := f.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) > MaxFiles {
+		return nil, &LimitError{f.path, fmt.Sprintf("%d files", MaxFiles)}
+	}
+	s := &scan{files: make(map[string]found, len(list)), dirs: make(map[string]fs.FileMode)}
+	if err := s.look(ctx, f.path, list, MaxFile); err != nil {
+		return nil, err
+	}
+	if err := s.look(ctx, f.path, named, 2*MaxFile); err != nil {
+		return nil, err
+	}
+	var total int64
+	for _, file := range s.files {
+		total += file.size
+	}
+	if total > MaxTotal {
+		return nil, &LimitError{f.path, fmt.Sprintf("%d MB of files", MaxTotal>>20)}
+	}
+	return s, f.folders(ctx, s, tops)
+}
+
+// look takes in the paths at which there are files that can be read.
+func (s *scan) look(ctx context.Context, dir string, paths []string, most int64) error {
+	type seen struct {
+		found
+		over *Uncovered
+		ok   bool
+	}
+	all := make([]seen, len(paths))
+	group, ctx := errgroup.WithContext(ctx)
+	chunk := max(1, (len(paths)+runtime.GOMAXPROCS(0)*2-1)/(runtime.GOMAXPROCS(0)*2))
+	for from := 0; from < len(paths); from += chunk {
+		group.Go(func() error {
+			for i := from; i < min(from+chunk, len(paths)); i++ {
+				if i%512 == 0 && ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
+				info, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(paths[i])))
+				if err != nil {
+					continue // it has just gone, or cannot be seen
+				}
+				all[i].found = found{info.Mode(), info.Size()}
+				switch {
+				case info.Mode()&fs.ModeSymlink != 0:
+					all[i].ok = true
+				case !info.Mode().IsRegular():
+				case info.Size() > most:
+					all[i].over = &Uncovered{paths[i], fmt.Sprintf("larger than %d MB", most>>20), fmt.Sprint(info.Size(), info.ModTime().UnixNano())}
+				case info.Mode().Perm()&0o444 != 0o444 && !readable(filepath.Join(dir, filepath.FromSlash(paths[i]))):
+					all[i].over = &Uncovered{paths[i], "not readable", fmt.Sprint(info.Size(), info.ModTime().UnixNano())}
+				default:
+					all[i].ok = true
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for i, path := range paths {
+		if all[i].ok {
+			s.files[path] = all[i].found
+		} else if all[i].over != nil {
+			s.over = append(s.over, *all[i].over)
+		}
+	}
+	return nil
+}
+
+func readable(path string) bool {
+	file, err := os.OpenFile(path, os.O_RDONLY|nonblock, 0)
+	if err != nil {
+		return false
+	}
+	return file.Close() == nil
+}
+
+// A top is a work tree with ignore rules of its own: the repository in which the folder lies, the folder, or one inside it.
+type top struct {
+	dir    string // absolute
+	prefix string // of the folder in it, with a slash behind; ""
+	inside string // of it in the folder, with a slash behind; ""
+}
+
+// list names the files that are not ignored, and the work trees in which they were found.
+func (f *Folder) list(ctx context.Context) (paths []string, tops []top, err error) {
+	first := f.top(ctx)
+	tops = []top{first}
+	for i := 0; i < len(tops); i++ {
+		if len(tops) > maxNested {
+			return nil, nil, &LimitError{f.path, fmt.Sprintf("%d repositories inside it", maxNested)}
+		}
+		names, err := f.listTop(ctx, tops[i])
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, name := range names {
+			path := tops[i].inside + strings.TrimPrefix(name, tops[i].prefix)
+			switch nested, isDir := strings.CutSuffix(path, "/"); {
+			case isDir && local(nested): // a repository, whose rules are its own
+				tops = append(tops, top{dir: filepath.Join(f.path, filepath.FromSlash(nested)), inside: path})
+			case !isDir && local(path) && !f.store.owns(f.path, path):
+				paths = append(paths, path)
+			}
+		}
+	}
+	return paths, tops, nil
+}
+
+// owns reports whether a path leads into the data dir, which no snapshot holds.
+func (s *Store) owns(workdir, path string) bool {
+	rel, err := filepath.Rel(workdir, filepath.Dir(s.dir))
+	if err != nil || !filepath.IsLocal(rel) {
+		return false
+	}
+	rel = filepath.ToSlash(rel)
+	return rel == "." || path == rel || strings.HasPrefix(path, rel+"/")
+}
+
+// listTop lists a work tree without an index, so that all of it is new, and what git follows though it is ignored.
+func (f *Folder) listTop(ctx context.Context, t top) ([]string, error) {
+	if err := f.exclude(t); err != nil {
+		return nil, err
+	}
+	args := []string{"ls-files", "-z", "--others", "--exclude-standard", "--"}
+	if t.prefix != "" {
+		args = append(args, t.prefix)
+	}
+	out, err := f.gitIn(ctx, t.dir, filepath.Join(f.repo, "no-index"), nil, args...)
+	if err != nil {
+		return nil, err
+	}
+	names := split(out)
+	return append(names, f.followed(ctx, t)...), nil
+}
+
+// exclude gives the repository the ignore rules that the user's own keeps beside its files.
+func (f *Folder) exclude(t top) error {
+	var rules []byte
+	if private, ok := gitDir(t.dir); ok {
+		rules = readSmall(filepath.Join(commonDir(private), "info", "exclude"))
+	}
+	path := filepath.Join(f.repo, "info", "exclude")
+	if have, err := os.ReadFile(path); err == nil && string(have) == string(rules) {
+		return nil
+	}
+	if err := os.WriteFile(path, rules, 0o600); err != nil {
+		return fmt.Errorf("snapshot: keeping the ignore rules of %s: %w", f.path, err)
+	}
+	return nil
+}
+
+// tracked are the files that the user's git follows though a rule ignores them, as of an index.
+type tracked map[string]struct {
+	stamp string
+	names []string
+}
+
+// followed lists files that the user's git follows though a rule ignores them. Its index is read and never written. One
+// that git cannot read here adds none: the files that no rule ignores are covered without it.
+func (f *Folder) followed(ctx context.Context, t top) []string {
+	private, ok := gitDir(t.dir)
+	if !ok {
+		return nil
+	}
+	index := filepath.Join(private, "index")
+	info, err := os.Lstat(index)
+	if err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	stamp := fmt.Sprint(info.Size(), info.ModTime().UnixNano())
+	if f.kept[t.dir].stamp != stamp {
+		args := []string{"ls-files", "-z", "--cached", "--ignored", "--exclude-standard", "--"}
+		if t.prefix != "" {
+			args = append(args, t.prefix)
+		}
+		out, err := f.gitIn(ctx, t.dir, index, nil, args...)
+		if err != nil {
+			return nil
+		}
+		if f.kept == nil {
+			f.kept = make(tracked)
+		}
+		entry := f.kept[t.dir]
+		entry.stamp, entry.names = stamp, split(out)
+		f.kept[t.dir] = entry
+	}
+	return f.kept[t.dir].names
+}
+
+// top finds the work tree of the repository in which the folder lies, whose ignore rules hold in it. When they ignore the
+// folder itself, or there is none, the folder stands for itself.
+func (f *Folder) top(ctx context.Context) top {
+	alone := top{dir: f.path}
+	for dir := f.path; ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			if dir == f.path {
+				return alone
+			}
+			rel, err := filepath.Rel(dir, f.path)
+			if err != nil {
+				return alone
+			}
+			t := top{dir: dir, prefix: filepath.ToSlash(rel) + "/"}
+			if own, known := f.own[dir]; known && own || !known && f.ignores(ctx, t) {
+				return alone
+			}
+			return t
+		}
+		if filepath.Dir(dir) == dir {
+			return alone
+		}
+	}
+}
+
+// ignores reports whether the folder is ignored in a work tree, and remembers it.
+func (f *Folder) ignores(ctx context.Context, t top) bool {
+	ignored, err := f.ignored(ctx, t, []string{strings.TrimSuffix(t.prefix, "/")})
+	own := err == nil && len(ignored) > 0
+	if err == nil {
+		if f.own == nil {
+			f.own = make(map[string]bool)
+		}
+		f.own[t.dir] = own
+	}
+	return own
+}
+
+// ignored returns those of the paths, relative to the work tree, that its rules ignore.
+func (f *Folder) ignored(ctx context.Context, t top, paths []string) (map[string]bool, error) {
+	if len(paths) == 0 {
+		return nil, nil
+	}
+	if err := f.exclude(t); err != nil {
+		return nil, err
+	}
+	plain := make([]string, len(paths))
+	for i, path := range paths {
+		plain[i] = "./" + path // or a colon at its beginning would mean something
+	}
+	out, err := f.gitIn(ctx, t.dir, filepath.Join(f.repo, "no-index"), zlist(plain), "check-ignore", "-z", "--no-index", "--stdin")
+	if failed, ok := errors.AsType[*gitError](err); ok && failed.Said == "" { // none is ignored: exit code 1
+		err = nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	set := make(map[string]bool)
+	for _, path := range split(out) {
+		set[strings.TrimPrefix(path, "./")] = true
+	}
+	return set, nil
+}
+
+// folders finds the folders of a scan: those above its files, and those in which there is nothing that is covered.
+func (f *Folder) folders(ctx context.Context, s *scan, tops []top) error {
+	for path := range s.files {
+		for dir := parent(path); dir != "." && s.dirs[dir] == 0; dir = parent(dir) {
+			s.dirs[dir] = fs.ModeDir
+		}
+	}
+	look := []string{"."}
+	for dir := range s.dirs {
+		look = append(look, dir)
+	}
+	for len(look) > 0 {
+		below, err := s.unknown(ctx, f.path, look)
+		if err != nil {
+			return err
+		}
+		if look, err = f.unignored(ctx, below, tops); err != nil {
+			return err
+		}
+		for _, dir := range look {
+			s.dirs[dir] = fs.ModeDir
+		}
+		s.empty = append(s.empty, look...)
+	}
+	slices.Sort(s.empty)
+	return s.modes(f.path)
+}
+
+// unknown lists the folders right in those of a list that are not known yet.
+func (s *scan) unknown(ctx context.Context, root string, look []string) ([]string, error) {
+	lists := make([][]string, len(look))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0) * 2)
+	for i, dir := range look {
+		group.Go(func() error {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			folder, err := os.Open(filepath.Join(root, filepath.FromSlash(dir)))
+			if err != nil {
+				return nil // it has just gone, or may not be read: nothing of it is covered
+			}
+			defer folder.Close()
+			entries, _ := folder.ReadDir(-1) // what can be read
+			for _, e := range entries {
+				path := e.Name()
+				if dir != "." {
+					path = dir + "/" + path
+				}
+				if e.IsDir() && s.dirs[path] == 0 && local(path) {
+					lists[i] = append(lists[i], path)
+				}
+			}
+			return nil
+		})
+	}
+	err := group.Wait()
+	return slices.Concat(lists...), err
+}
+
+// unignored leaves out folders that are ignored, and coder's own.
+func (f *Folder) unignored(ctx context.Context, dirs []string, tops []top) ([]string, error) {
+	dirs = slices.DeleteFunc(dirs, func(dir string) bool { return f.store.owns(f.path, dir) })
+	asked := make(map[int][]string) // by top
+	for _, dir := range dirs {
+		at := 0
+		for i, t := range tops[1:] {
+			if strings.HasPrefix(dir+"/", t.inside) && len(t.inside) > len(tops[at].inside) {
+				at = i + 1
+			}
+		}
+		asked[at] = append(asked[at], dir)
+	}
+	var kept []string
+	for i, list := range asked {
+		t := tops[i]
+		names := make([]string, len(list))
+		for j, dir := range list {
+			names[j] = t.prefix + strings.TrimPrefix(dir, t.inside)
+			if dir+"/" == t.inside {
+				names[j] = "." // the repository itself, in which nothing is
+			}
+		}
+		names = slices.DeleteFunc(names, func(name string) bool { return name == "." })
+		ignored, err := f.ignored(ctx, t, names)
+		if err != nil {
+			return nil, err
+		}
+		for _, dir := range list {
+			if !ignored[t.prefix+strings.TrimPrefix(dir, t.inside)] {
+				kept = append(kept, dir)
+			}
+		}
+	}
+	return kept, nil
+}
+
+// modes notes the permissions of the folders. One that has gone meanwhile is left out.
+func (s *scan) modes(root string) error {
+	for dir := range s.dirs {
+		info, err := os.Lstat(filepath.Join(root, filepath.FromSlash(dir)))
+		if err != nil || !info.IsDir() {
+			delete(s.dirs, dir)
+			continue
+		}
+		s.dirs[dir] = info.Mode()
+	}
+	s.empty = slices.DeleteFunc(s.empty, func(dir string) bool { return s.dirs[dir] == 0 })
+	return nil
+}
+
+// parent is the folder of a path with slashes, "." at the top.
+func parent(path string) string {
+	if i := strings.LastIndexByte(path, '/'); i >= 0 {
+		return path[:i]
+	}
+	return "."
+}
