@@ -149,7 +149,7 @@ func (a *CoderAgent) loop(ctx context.Context) {
 // sleepy reports whether nothing goes on: what waits for another provider is on disk, and waits as well there.
 func (s *state) sleepy() bool {
 	waits := len(s.queue) > 0 && !s.foreign()
-	return !s.runs() && s.stalled == nil && !waits && len(s.subs) == 0
+	return !s.runs() && !s.undoing && s.stalled == nil && !waits && len(s.subs) == 0
 }
 
 // leaveOpen leaves what waits to the next who loads the session.

@@ -85,6 +85,9 @@ func (t *turn) runGroup(ctx context.Context, calls []chat.ToolCall) error {
 		withheld := func(path string) bool { return bounds.policy.Withheld(c.Name, path) }
 		run = append(run, granted{c, j.verdict.Reach, at, withheld})
 	}
+	if durability == store.Safe {
+		starts = append(t.keepBefore(ctx, bounds.policy, run), starts...)
+	}
 	if err := t.begin(durability, bounds, run, starts); err != nil {
 		return err
 	}

@@ -124,7 +124,7 @@ func (s *state) delay(row store.Schedule) error {
 
 // free reports whether no turn runs, waits or stands still, and every call has its result.
 func (s *state) free() bool {
-	return s.turn == nil && s.stalled == nil && len(s.queue) == 0 && !s.parked() && len(s.script.Owed().Calls) == 0
+	return s.turn == nil && !s.undoing && s.stalled == nil && len(s.queue) == 0 && !s.parked() && len(s.script.Owed().Calls) == 0
 }
 
 // parked reports whether a call waits for a decision or for a client's result.

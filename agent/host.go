@@ -47,6 +47,12 @@ type Host struct {
 	replanned chan struct{} // has room for one; wakes the clock
 	planned   atomic.Pointer[Planned]
 
+	working map[string]map[string]int // turns that may be changing files, by folder and session
+	looked  map[string]bool           // folders of which a first snapshot was begun
+
+	sweptSnapshots time.Time   // the clock's
+	owesSweep      atomic.Bool // snapshots of a deleted session are left
+
 	retained time.Time // when the retention was applied last; the clock's
 }
 
@@ -102,7 +108,7 @@ func open(ctx context.Context, dir string, lock *flock.Flock, opts Options) (*Ho
 		return nil, err
 	}
 	h.ctx, h.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
-	if err := errors.Join(h.lookAhead(ctx), h.resume(ctx)); err != nil {
+	if err := errors.Join(h.lookAhead(ctx), h.endUndos(ctx), h.resume(ctx)); err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
 	h.owned.Go(h.clock)
@@ -264,6 +270,10 @@ func (h *Host) Delete(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	row, _, err := h.store.Session(ctx, a.key)
+	if err != nil {
+		return err
+	}
 	if err := h.deleteBelow(ctx, a.key); err != nil {
 		return err
 	}
@@ -272,6 +282,9 @@ func (h *Host) Delete(ctx context.Context, name string) error {
 	}
 	if err := h.deleteBelow(ctx, a.key); err != nil { // what its turn made before it ended
 		return err
+	}
+	if err := h.dropSnapshots(ctx, row.Workdir); err != nil {
+		return fmt.Errorf("session %s is deleted, but its snapshots are not: %w", name, err)
 	}
 	if _, err := h.store.Reclaim(ctx); err != nil {
 		return fmt.Errorf("session %s is deleted, but its text is still in free pages of the store's file: %w", name, err)

@@ -62,6 +62,9 @@ var methods = map[string]Method{
 		return nil, a.Rename(ctx, title)
 	})},
 	"findFiles":   {Pages: PagesMay, call: findFilesMethod},
+	"undo":        {Sets: true, Pages: PagesNever, call: undoMethod((*CoderAgent).Undo)},
+	"redo":        {Sets: true, Pages: PagesNever, call: undoMethod((*CoderAgent).Redo)},
+	"diff":        {Pages: PagesMay, call: diffMethod},
 	"compact":     {Streams: true, Pages: PagesMay, call: compactMethod},
 	"forkSession": {Pages: PagesMay, call: forkMethod},
 }

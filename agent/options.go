@@ -11,6 +11,7 @@ import (
 	"github.com/coder-agent/coder/agent/audit"
 	"github.com/coder-agent/coder/agent/permission"
 	"github.com/coder-agent/coder/agent/secret"
+	"github.com/coder-agent/coder/agent/snapshot"
 	"github.com/coder-agent/coder/agent/trust"
 )
 
@@ -48,6 +49,7 @@ type Options struct {
 	Now       func() time.Time                     // nil means time.Now
 	Logger    *slog.Logger                         // nil discards
 	Audit     *audit.Log                           // of decisions and executions; nil: none is kept. The host does not close it
+	Snapshots *snapshot.Store                      // of what turns may change; nil: none is kept, and nothing can be undone
 	Changed   func()                               // called after Busy or Planned may have changed; must not block or call the host
 
 	// FindFiles finds files of the agent's workdir by some letters of their names; nil: findFiles is refused. It is called on

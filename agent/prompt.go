@@ -71,7 +71,7 @@ func (s *state) prompt(p Prompt) (before *Turn, err error) {
 	if row.Tools, err = requestTools(p.Tools); err != nil {
 		return nil, err
 	}
-	if s.turn == nil && len(s.queue) == 0 {
+	if s.turn == nil && len(s.queue) == 0 && !s.undoing {
 		return nil, s.begin(row, messages, false)
 	}
 	if err := s.enqueue(row); err != nil {
@@ -216,7 +216,7 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool, also
 	}
 	row.Status, row.Prompt, row.Tools = store.TurnOpen, nil, ""
 	events := []chat.Event{chat.TurnStarted{MessageID: newID("msg")}}
-	for _, tell := range []func(*chat.Transcript) (chat.Noted, bool){s.tellProject, s.tellInstructions} {
+	for _, tell := range []func(*chat.Transcript) (chat.Noted, bool){s.tellProject, s.tellInstructions, s.tellUndone} {
 		if note, ok := tell(next); ok {
 			events = append(events, note)
 		}
@@ -240,7 +240,7 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool, also
 		if err := put(tx, &row); err != nil {
 			return err
 		}
-		for _, do := range append(also, change, s.putTools(tools)) {
+		for _, do := range append(also, change, s.putTools(tools), s.putTold) {
 			if err := do(tx); err != nil {
 				return err
 			}
@@ -256,7 +256,7 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool, also
 	}
 	s.noteUnanswered(row.Client)
 	rewritten := next.Changed() < s.script.Len()
-	s.script, s.failed = next, nil
+	s.script, s.failed, s.undone = next, nil, nil
 	if rewritten {
 		s.relearn()
 	}
@@ -294,7 +294,7 @@ func newID(kind string) string {
 // next starts the turn of the first prompt that waits, or else of a schedule that is due. A prompt that cannot be recorded
 // goes on waiting.
 func (s *state) next() {
-	for s.turn == nil && len(s.queue) > 0 && !s.closing && !s.foreign() {
+	for s.turn == nil && !s.undoing && len(s.queue) > 0 && !s.closing && !s.foreign() {
 		row := s.queue[0]
 		s.queue = s.queue[1:]
 		s.agent.host.count(-1)

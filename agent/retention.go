@@ -142,6 +142,9 @@ func (h *Host) Prune(ctx context.Context, r Retention, names []string) (Pruned, 
 		}
 		if gone {
 			pruned.Sessions = append(pruned.Sessions, d)
+			if err := h.dropSnapshots(ctx, d.Workdir); err != nil {
+				return pruned, err
+			}
 			h.opts.Logger.Info("session deleted to make room", "session", d.Name, "why", d.Why, "bytes", d.Bytes)
 		}
 	}
@@ -232,6 +235,9 @@ func (h *Host) tidy() {
 	}
 	if _, err := h.store.Reclaim(h.ctx); err != nil {
 		h.complain("giving back free room", err)
+	}
+	if err := h.sweepSnapshots(h.ctx); err != nil {
+		h.complain("sweeping snapshots", err)
 	}
 }
 

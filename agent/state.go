@@ -33,14 +33,16 @@ type state struct {
 	git     Project           // what git's files say of the workdir
 	folder  trust.Folder      // what the workdir brings, and how far it is trusted
 	todo    []chat.Todo
-	context int           // tokens of the last request and its answer
-	window  int           // tokens that the model takes, once somebody has asked; 0 when not known
-	confirm *Confirmation // a loosening that waits for it
-	docs    documents     // the state documents that subscribers know
-	firings []time.Time   // when schedules came of late
-	again   *time.Timer   // looks whether what stands still can go on
-	held    string        // the prompt of which was told that it cannot begin
-	soon    *time.Timer   // publishes the state document if it has changed
+	context int              // tokens of the last request and its answer
+	window  int              // tokens that the model takes, once somebody has asked; 0 when not known
+	confirm *Confirmation    // a loosening that waits for it
+	docs    documents        // the state documents that subscribers know
+	firings []time.Time      // when schedules came of late
+	again   *time.Timer      // looks whether what stands still can go on
+	held    string           // the prompt of which was told that it cannot begin
+	soon    *time.Timer      // publishes the state document if it has changed
+	undone  []store.Snapshot // undos of which the model has not heard
+	undoing bool             // an undo is at work: no turn begins
 	subs    map[*Subscription]struct{}
 	closing bool  // the host closes: no new work
 	gone    error // the loop must end, for this reason
@@ -91,6 +93,11 @@ func (a *CoderAgent) load(ctx context.Context) (*state, error) {
 	if s.rules, err = db.Rules(ctx, a.key); err != nil {
 		return nil, err
 	}
+	snapshots, err := db.Snapshots(ctx, a.key)
+	if err != nil {
+		return nil, err
+	}
+	s.undone = untold(snapshots)
 	messages, err := db.Messages(ctx, a.key)
 	if err != nil {
 		return nil, err

@@ -30,6 +30,11 @@ type turn struct {
 	stepOpen bool // a step has begun and its end is not recorded
 	cuts     int  // responses in a row that broke off
 
+	kept        *store.Snapshot // the row of what it may be changing; nil: none, once lookedUp
+	lookedUp    bool            // kept was looked for
+	working     string          // the folder in which it counts as changing files
+	toldPartial bool            // that what it changes can be undone in part only
+
 	offered    []chat.ToolSpec // with the request that is being answered
 	answeredBy string          // the connection that gave the last result of a client's tool; the agent's goroutine changes it
 }
@@ -69,7 +74,11 @@ func (t *turn) round() (ended bool) {
 	if err := t.agent.lookAround(ctx); err != nil { // rules may have changed while it was parked
 		return true
 	}
+	if err := t.warmUp(ctx); err != nil {
+		return true
+	}
 	reason, err := t.guarded(t.ctx)
+	t.keepAfter(ctx)
 	err = errors.Join(err, t.lookForNext(ctx), t.agent.do(ctx, func(s *state) error {
 		ended = s.settle(t, reason, err)
 		return nil

@@ -29,6 +29,7 @@ const (
 	ModeChanged What = "mode"      // or a loosening was asked for and waits for its confirmation
 	RuleAdded   What = "rule"
 	Trusted     What = "trust" // a decision about a folder
+	Undone      What = "undo"  // a person took back what a turn has changed, or made it again
 	Login       What = "login"
 	Logout      What = "logout"
 

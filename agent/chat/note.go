@@ -12,6 +12,12 @@ type Note struct {
 	Value json.RawMessage // the fact as JSON
 }
 
+// The kinds of notes about snapshots of the folder.
+const (
+	SnapshotNote = "snapshot" // a turn's changes can be taken back in part only, or not at all
+	UndoneNote   = "undone"   // the user has taken changes back, or made them again
+)
+
 type noteJSON struct {
 	ID   string   `json:"id"`
 	Data noteData `json:"data"`

@@ -20,7 +20,7 @@ type Conflict struct {
 // Check returns where the folder is such that the changes cannot be made without losing what somebody else has done there
 // since. What already is as it shall be is no conflict.
 func (f *Folder) Check(ctx context.Context, changes []Change) (conflicts []Conflict, err error) {
-	err = f.alone(ctx, func() error {
+	err = f.aside(ctx, func() error {
 		root, err := os.OpenRoot(f.path)
 		if err != nil {
 			return fmt.Errorf("snapshot: opening %s: %w", f.path, err)
@@ -69,7 +69,7 @@ func (f *Folder) Apply(ctx context.Context, changes []Change, mark string, step 
 	if step == nil {
 		step = func(string, string) {}
 	}
-	err = f.alone(ctx, func() error {
+	err = f.aside(ctx, func() error {
 		root, err := os.OpenRoot(f.path)
 		if err != nil {
 			return fmt.Errorf("snapshot: opening %s: %w", f.path, err)

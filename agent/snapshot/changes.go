@@ -51,7 +51,7 @@ func Then(first, later []Change) (joined []Change, between []string) {
 // Changes returns what is different between two snapshots, ordered by path, and the files that have changed and are held by
 // neither.
 func (f *Folder) Changes(ctx context.Context, before, after Tree) (changes []Change, over []Uncovered, err error) {
-	err = f.alone(ctx, func() error {
+	err = f.aside(ctx, func() error {
 		changes, over, err = f.changes(ctx, before, after)
 		return err
 	})

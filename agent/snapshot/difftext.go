@@ -22,7 +22,7 @@ type FileStat struct {
 // Diff returns what is different between two snapshots as git shows it, unified with three lines of context, and whether it
 // was cut.
 func (f *Folder) Diff(ctx context.Context, before, after Tree) (text string, cut bool, err error) {
-	err = f.alone(ctx, func() error {
+	err = f.aside(ctx, func() error {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		cmd := f.command(ctx, f.path, "", "diff-tree", "-r", "-p", "--no-ext-diff", "--no-textconv", "--no-renames", "--no-color", string(before)+":files", string(after)+":files")
@@ -50,7 +50,7 @@ func (f *Folder) Diff(ctx context.Context, before, after Tree) (text string, cut
 // Stat says how many lines of each file are different between two snapshots. Folders are left out.
 func (f *Folder) Stat(ctx context.Context, before, after Tree, changes []Change) (list []FileStat, err error) {
 	lines := make(map[string][2]string)
-	err = f.alone(ctx, func() error {
+	err = f.aside(ctx, func() error {
 		out, err := f.git(ctx, nil, "diff-tree", "-r", "-z", "--numstat", "--no-renames", string(before)+":files", string(after)+":files")
 		for _, record := range split(out) {
 			if parts := strings.SplitN(record, "\t", 3); len(parts) == 3 {

@@ -46,19 +46,20 @@ func (s *Store) Folders() ([]*Folder, error) {
 // Sweep forgets all snapshots of the folder but those to keep. With none to keep the whole repository goes, unless the
 // folder is in use.
 func (f *Folder) Sweep(ctx context.Context, keep []Tree, used bool) error {
-	if err := f.take(ctx); err != nil {
-		return err
-	}
-	defer f.leave()
+	return f.aside(ctx, func() error {
+		return f.alone(ctx, func() error { return f.sweep(ctx, keep, used) })
+	})
+}
+
+func (f *Folder) sweep(ctx context.Context, keep []Tree, used bool) error {
 	if len(keep) == 0 && !used {
+		f.mu.Lock()
+		defer f.mu.Unlock()
 		f.ready, f.have, f.warm, f.kept = false, nil, false, nil
 		if err := os.RemoveAll(f.repo); err != nil {
 			return fmt.Errorf("snapshot: deleting what is kept of %s: %w", f.path, err)
 		}
 		return nil
-	}
-	if err := f.open(ctx); err != nil {
-		return err
 	}
 	changed, err := f.name(ctx, keep)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -59,14 +60,22 @@ func (f *Folder) gitIn(ctx context.Context, top, index string, stdin io.Reader, 
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		return out.Bytes(), &gitError{Deed: args[0], Said: strings.TrimSpace(said.String()), Err: err}
+		return out.Bytes(), &gitError{Deed: deed(args), Said: strings.TrimSpace(said.String()), Err: err}
 	}
 	return out.Bytes(), nil
 }
 
+// deed is git's name for what it is to do.
+func deed(args []string) string {
+	if args[0] == "-c" {
+		return args[2]
+	}
+	return args[0]
+}
+
 func (f *Folder) command(ctx context.Context, top, index string, args ...string) *exec.Cmd {
 	line := []string{"--git-dir=" + f.repo, "--no-pager"}
-	if args[0] != "check-ignore" { // which cannot
+	if !slices.Contains(args, "check-ignore") { // which cannot
 		line = append(line, "--literal-pathspecs")
 	}
 	if args[0] != "init" {

@@ -164,10 +164,7 @@ func (s *Store) owns(workdir, path string) bool {
 
 // listTop lists a work tree without an index, so that all of it is new, and what git follows though it is ignored.
 func (f *Folder) listTop(ctx context.Context, t top) ([]string, error) {
-	if err := f.exclude(t); err != nil {
-		return nil, err
-	}
-	args := []string{"ls-files", "-z", "--others", "--exclude-standard", "--"}
+	args := []string{"-c", exclude(t), "ls-files", "-z", "--others", "--exclude-standard", "--"}
 	if t.prefix != "" {
 		args = append(args, t.prefix)
 	}
@@ -179,20 +176,15 @@ func (f *Folder) listTop(ctx context.Context, t top) ([]string, error) {
 	return append(names, f.followed(ctx, t)...), nil
 }
 
-// exclude gives the repository the ignore rules that the user's own keeps beside its files.
-func (f *Folder) exclude(t top) error {
-	var rules []byte
+// exclude is the setting that has git read the ignore rules that the user's own repository keeps beside its files.
+func exclude(t top) string {
 	if private, ok := gitDir(t.dir); ok {
-		rules = readSmall(filepath.Join(commonDir(private), "info", "exclude"))
+		path := filepath.Join(commonDir(private), "info", "exclude")
+		if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && info.Size() <= maxSmall {
+			return "core.excludesFile=" + path
+		}
 	}
-	path := filepath.Join(f.repo, "info", "exclude")
-	if have, err := os.ReadFile(path); err == nil && string(have) == string(rules) {
-		return nil
-	}
-	if err := os.WriteFile(path, rules, 0o600); err != nil {
-		return fmt.Errorf("snapshot: keeping the ignore rules of %s: %w", f.path, err)
-	}
-	return nil
+	return "core.excludesFile=" + os.DevNull
 }
 
 // tracked are the files that the user's git follows though a rule ignores them, as of an index.
@@ -215,7 +207,7 @@ func (f *Folder) followed(ctx context.Context, t top) []string {
 	}
 	stamp := fmt.Sprint(info.Size(), info.ModTime().UnixNano())
 	if f.kept[t.dir].stamp != stamp {
-		args := []string{"ls-files", "-z", "--cached", "--ignored", "--exclude-standard", "--"}
+		args := []string{"-c", exclude(t), "ls-files", "-z", "--cached", "--ignored", "--exclude-standard", "--"}
 		if t.prefix != "" {
 			args = append(args, t.prefix)
 		}
@@ -247,7 +239,10 @@ func (f *Folder) top(ctx context.Context) top {
 				return alone
 			}
 			t := top{dir: dir, prefix: filepath.ToSlash(rel) + "/"}
-			if own, known := f.own[dir]; known && own || !known && f.ignores(ctx, t) {
+			f.mu.Lock()
+			own, known := f.own[dir]
+			f.mu.Unlock()
+			if known && own || !known && f.ignores(ctx, t) {
 				return alone
 			}
 			return t
@@ -263,6 +258,8 @@ func (f *Folder) ignores(ctx context.Context, t top) bool {
 	ignored, err := f.ignored(ctx, t, []string{strings.TrimSuffix(t.prefix, "/")})
 	own := err == nil && len(ignored) > 0
 	if err == nil {
+		f.mu.Lock()
+		defer f.mu.Unlock()
 		if f.own == nil {
 			f.own = make(map[string]bool)
 		}
@@ -276,14 +273,11 @@ func (f *Folder) ignored(ctx context.Context, t top, paths []string) (map[string
 	if len(paths) == 0 {
 		return nil, nil
 	}
-	if err := f.exclude(t); err != nil {
-		return nil, err
-	}
 	plain := make([]string, len(paths))
 	for i, path := range paths {
 		plain[i] = "./" + path // or a colon at its beginning would mean something
 	}
-	out, err := f.gitIn(ctx, t.dir, filepath.Join(f.repo, "no-index"), zlist(plain), "check-ignore", "-z", "--no-index", "--stdin")
+	out, err := f.gitIn(ctx, t.dir, filepath.Join(f.repo, "no-index"), zlist(plain), "-c", exclude(t), "check-ignore", "-z", "--no-index", "--stdin")
 	if failed, ok := errors.AsType[*gitError](err); ok && failed.Said == "" { // none is ignored: exit code 1
 		err = nil
 	}

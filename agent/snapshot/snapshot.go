@@ -51,50 +51,49 @@ func (s *Store) Folder(workdir string) *Folder {
 	f, ok := s.folders[workdir]
 	if !ok {
 		sum := sha256.Sum256([]byte(workdir))
-		f = &Folder{store: s, path: workdir, repo: filepath.Join(s.dir, hex.EncodeToString(sum[:8])), free: make(chan struct{}, 1)}
+		f = &Folder{store: s, path: workdir, repo: filepath.Join(s.dir, hex.EncodeToString(sum[:8])), free: make(chan struct{}, 1), side: make(chan struct{}, 1)}
 		f.free <- struct{}{}
+		f.side <- struct{}{}
 		s.folders[workdir] = f
 	}
 	return f
 }
 
-// A Folder is a work tree with its repository. One deed at a time works on it; the others wait, as long as their context
-// lets them.
+// A Folder is a work tree with its repository. One deed at a time looks at the whole folder, and one at its files by name or
+// at what is kept; the others wait, as long as their context lets them.
 type Folder struct {
 	store *Store
 	path  string
 	repo  string
-	free  chan struct{} // holds a value while nobody works on the folder
+	free  chan struct{} // holds a value while nobody looks at the whole
+	side  chan struct{} // likewise, for the other deeds
+
+	mu    sync.Mutex
+	ready bool            // the repository is there and fit for use
+	own   map[string]bool // by top: whether the folder counts as its own, because git ignores it in that
+	warm  bool            // a whole snapshot was taken since the start: the next one is quick
 
 	// Of whoever has taken free.
-	ready bool            // the repository is there and fit for use
-	have  map[string]bool // the paths in its index; nil: not known
-	warm  bool            // a whole snapshot was taken since the start: the next one is quick
-	own   map[string]bool // by top: whether the folder counts as its own top, because git ignores it
-	kept  tracked
+	have map[string]bool // the paths in the index; nil: not known
+	kept tracked
 }
 
 // Path returns the folder.
 func (f *Folder) Path() string { return f.path }
 
-// take waits until nobody works on the folder.
-func (f *Folder) take(ctx context.Context) error {
+// alone runs do while nobody else looks at the whole folder, with the repository made.
+func (f *Folder) alone(ctx context.Context, do func() error) error { return f.with(ctx, f.free, do) }
+
+// aside runs do beside whoever looks at the whole folder, with the repository made.
+func (f *Folder) aside(ctx context.Context, do func() error) error { return f.with(ctx, f.side, do) }
+
+func (f *Folder) with(ctx context.Context, free chan struct{}, do func() error) error {
 	select {
-	case <-f.free:
-		return nil
+	case <-free:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-}
-
-func (f *Folder) leave() { f.free <- struct{}{} }
-
-// alone runs do while nobody else works on the folder, with the repository made.
-func (f *Folder) alone(ctx context.Context, do func() error) error {
-	if err := f.take(ctx); err != nil {
-		return err
-	}
-	defer f.leave()
+	defer func() { free <- struct{}{} }()
 	if err := f.open(ctx); err != nil {
 		return err
 	}
@@ -103,6 +102,8 @@ func (f *Folder) alone(ctx context.Context, do func() error) error {
 
 // open makes the repository, or cleans up behind a process that died while it worked on it.
 func (f *Folder) open(ctx context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.ready {
 		return nil
 	}

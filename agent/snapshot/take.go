@@ -35,6 +35,8 @@ func (f *Folder) Take(ctx context.Context, named []string) (t Tree, err error) {
 			return err
 		}
 		t, err = f.wrap(ctx, files, describe(s, base))
+		f.mu.Lock()
+		defer f.mu.Unlock()
 		f.warm = f.warm || err == nil
 		return err
 	})
@@ -43,13 +45,9 @@ func (f *Folder) Take(ctx context.Context, named []string) (t Tree, err error) {
 
 // Warm reports whether a snapshot of the whole was taken since the host started: then the next one is quick.
 func (f *Folder) Warm() bool {
-	select {
-	case <-f.free:
-		defer f.leave()
-		return f.warm
-	default:
-		return false // somebody is at it
-	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.warm
 }
 
 // index brings the repository's index to what the scan has found. Git looks at each file again and takes in those that
@@ -104,7 +102,7 @@ func (f *Folder) index(ctx context.Context, s *scan) error {
 
 // TakeFiles snapshots the paths only: what is at each of them, if anything is.
 func (f *Folder) TakeFiles(ctx context.Context, paths []string) (t Tree, err error) {
-	err = f.alone(ctx, func() error {
+	err = f.aside(ctx, func() error {
 		states, err := f.states(paths)
 		if err != nil {
 			return err
@@ -117,7 +115,7 @@ func (f *Folder) TakeFiles(ctx context.Context, paths []string) (t Tree, err err
 
 // Add returns a snapshot with what is at the paths now beside what it holds.
 func (f *Folder) Add(ctx context.Context, t Tree, paths []string) (with Tree, err error) {
-	err = f.alone(ctx, func() error {
+	err = f.aside(ctx, func() error {
 		a, err := f.about(ctx, t)
 		if err != nil {
 			return err
@@ -143,7 +141,7 @@ func (f *Folder) Add(ctx context.Context, t Tree, paths []string) (with Tree, er
 
 // Build makes the two snapshots between which the changes lie, holding nothing else.
 func (f *Folder) Build(ctx context.Context, changes []Change) (before, after Tree, err error) {
-	err = f.alone(ctx, func() error {
+	err = f.aside(ctx, func() error {
 		was, is := make(map[string]Entry), make(map[string]Entry)
 		for _, c := range changes {
 			was[c.Path], is[c.Path] = c.Before, c.After
@@ -159,7 +157,7 @@ func (f *Folder) Build(ctx context.Context, changes []Change) (before, after Tre
 
 // Holds reports whether there is a file at a path in a snapshot.
 func (f *Folder) Holds(ctx context.Context, t Tree, path string) (held bool, err error) {
-	err = f.alone(ctx, func() error {
+	err = f.aside(ctx, func() error {
 		out, err := f.git(ctx, nil, "ls-tree", "-z", "--full-tree", string(t)+":files", "--", path)
 		held = len(out) > 0
 		return err
@@ -169,7 +167,7 @@ func (f *Folder) Holds(ctx context.Context, t Tree, path string) (held bool, err
 
 // Ignored reports whether git ignores a path.
 func (f *Folder) Ignored(ctx context.Context, path string) (ignored bool, err error) {
-	err = f.alone(ctx, func() error {
+	err = f.aside(ctx, func() error {
 		t := f.top(ctx)
 		set, err := f.ignored(ctx, t, []string{t.prefix + path})
 		ignored = len(set) > 0

@@ -41,11 +41,14 @@ var costSQL string
 //go:embed migrations/10_rules.sql
 var rulesSQL string
 
+//go:embed migrations/11_snapshots.sql
+var snapshotsSQL string
+
 // migrations are the scripts in order: script i leads from schema version i to i+1. They are never changed once
 // released. A migration library would cost its package initialisers at every start of the program and a dozen modules,
 // for the loop below.
 func migrations() []string {
-	return []string{sessionsSQL, systemSQL, schedulesSQL, clientsSQL, contextSQL, keepSQL, providerSQL, clearedSQL, costSQL, rulesSQL}
+	return []string{sessionsSQL, systemSQL, schedulesSQL, clientsSQL, contextSQL, keepSQL, providerSQL, clearedSQL, costSQL, rulesSQL, snapshotsSQL}
 }
 
 // migrate brings the file to the newest schema: all missing scripts in one transaction, so that it has either the old

@@ -64,6 +64,7 @@ func (tx *Tx) DeleteSession(key string) error {
 		"DELETE FROM client_tools WHERE session = ?",
 		"DELETE FROM cleared WHERE session = ?",
 		"DELETE FROM rules WHERE session = ?",
+		"DELETE FROM snapshots WHERE session = ?",
 		"DELETE FROM sessions WHERE key = ?",
 	} {
 		if _, err := tx.exec("deleting session", key, query, key); err != nil {

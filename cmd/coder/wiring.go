@@ -3,11 +3,13 @@ package main
 import (
 	"net/http"
 	"net/url"
+	"os/exec"
 	"path/filepath"
 	"sync"
 
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/openrouter"
+	"github.com/coder-agent/coder/agent/snapshot"
 	"github.com/coder-agent/coder/tools"
 	"github.com/coder-agent/coder/tools/sandbox"
 )
@@ -28,8 +30,18 @@ func agentOptions(c config, environ []string, box *sandbox.Box, port func() int)
 		Model: model, Provider: provider(c.BaseURL), ModelID: c.Model, Tools: tools.All(tools.Options{Sandbox: box, Port: port, Search: c.search(model)}), Mode: c.Mode, StepLimit: c.MaxSteps, MaxCost: c.MaxCost,
 		Retention: c.Keep, Rules: c.Rules, Trust: c.trusted(), Private: []string{filepath.Dir(configFile())}, DenyAfter: denyAfter,
 		Level: box.Level(), Sandbox: box.Name(),
-		System: systemPrompt(environ), Environ: commandEnviron(environ, c.PassEnv),
+		Snapshots: snapshots(c.DataDir),
+		System:    systemPrompt(environ), Environ: commandEnviron(environ, c.PassEnv),
 	}, nil
+}
+
+// snapshots is where what turns change is kept, or nil without git.
+func snapshots(dataDir string) *snapshot.Store {
+	git, err := exec.LookPath("git")
+	if err != nil {
+		return nil
+	}
+	return snapshot.New(dataDir, git)
 }
 
 // ruled are the names that a rule can have: those of the tools, and network for commands that need it.
