@@ -16,9 +16,10 @@ import (
 )
 
 const (
-	snapshotPatience = time.Second      // how long a turn waits for a snapshot of the whole folder
-	snapshotLate     = time.Minute      // how long one goes on that its turn does not wait for
-	warmPatience     = 10 * time.Minute // how long the first look at a folder may take
+	snapshotPatience = 900 * time.Millisecond // how long a turn waits for a snapshot of the whole folder: with what follows it is a second
+	filesPatience    = 2 * time.Second        // and for one of files by their names, which takes some 30 ms
+	snapshotLate     = time.Minute            // how long one goes on that its turn does not wait for
+	warmPatience     = 10 * time.Minute       // how long the first look at a folder may take
 )
 
 // warmUp takes a first snapshot of the folder beside the turn: by the time the model wants to write, the next one is quick.
@@ -124,7 +125,9 @@ func (t *turn) keep(ctx context.Context, dir string, names []string) (why string
 	}
 	f := t.agent.host.opts.Snapshots.Folder(dir)
 	if row != nil && row.Kind == store.KindWhole {
-		return "", t.alsoKeep(ctx, f, row, names)
+		bound, cancel := context.WithTimeout(ctx, filesPatience)
+		defer cancel()
+		return "", t.alsoKeep(bound, f, row, names)
 	}
 	if row == nil || f.Warm() {
 		bound, cancel := context.WithTimeout(ctx, snapshotPatience)
@@ -138,17 +141,19 @@ func (t *turn) keep(ctx context.Context, dir string, names []string) (why string
 		}
 		why = "it could not be looked at: " + err.Error()
 		if errors.Is(err, context.DeadlineExceeded) {
-			why = fmt.Sprintf("that takes longer than %v", snapshotPatience)
+			why = "that takes longer than a second"
 		}
 		if large, ok := errors.AsType[*snapshot.LimitError](err); ok {
 			why = large.Error()
 		}
 		why = "The folder was not snapshot as a whole (" + why + "): undo of this turn covers only the files that its file tools change, and none that its commands do"
 	}
+	bound, cancel := context.WithTimeout(ctx, filesPatience)
+	defer cancel()
 	if row != nil {
-		return why, t.alsoKeep(ctx, f, row, names)
+		return why, t.alsoKeep(bound, f, row, names)
 	}
-	tree, err := f.TakeFiles(ctx, names)
+	tree, err := f.TakeFiles(bound, names)
 	if err != nil {
 		return why, err
 	}

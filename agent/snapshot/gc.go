@@ -44,22 +44,13 @@ func (s *Store) Folders() ([]*Folder, error) {
 }
 
 // Sweep forgets all snapshots of the folder but those to keep. With none to keep the whole repository goes, unless the
-// folder is in use.
+// folder is in use. Others may work on the folder meanwhile: git's own files bear that.
 func (f *Folder) Sweep(ctx context.Context, keep []Tree, used bool) error {
-	return f.aside(ctx, func() error {
-		return f.alone(ctx, func() error { return f.sweep(ctx, keep, used) })
-	})
-}
-
-func (f *Folder) sweep(ctx context.Context, keep []Tree, used bool) error {
 	if len(keep) == 0 && !used {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.ready, f.have, f.warm, f.kept = false, nil, false, nil
-		if err := os.RemoveAll(f.repo); err != nil {
-			return fmt.Errorf("snapshot: deleting what is kept of %s: %w", f.path, err)
-		}
-		return nil
+		return f.alone(ctx, func() error { return f.aside(ctx, f.forget) })
+	}
+	if err := f.open(ctx); err != nil {
+		return err
 	}
 	changed, err := f.name(ctx, keep)
 	if err != nil {
@@ -75,6 +66,17 @@ func (f *Folder) sweep(ctx context.Context, keep []Tree, used bool) error {
 		return nil
 	}
 	return f.tidy(ctx, "prune", "--expire="+young)
+}
+
+// forget deletes the repository.
+func (f *Folder) forget() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ready, f.have, f.warm, f.kept = false, nil, false, nil
+	if err := os.RemoveAll(f.repo); err != nil {
+		return fmt.Errorf("snapshot: deleting what is kept of %s: %w", f.path, err)
+	}
+	return nil
 }
 
 // tidy runs a deed of git's on its own files, for which it needs no work tree.

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -28,6 +29,25 @@ type scan struct {
 type found struct {
 	mode fs.FileMode
 	size int64
+	stamp
+}
+
+// A stamp is as long the same as a file is. It is sure when the file was not written just before it was looked at: then it
+// could be written again within the same tick of the file system's clock.
+type stamp struct {
+	size, mtime, ctime int64
+	ino                uint64
+	sure               bool
+}
+
+// tick is longer than that of any file system's clock.
+const tick = 2 * time.Second
+
+func stampOf(info fs.FileInfo, now time.Time) stamp {
+	s := stamp{size: info.Size(), mtime: info.ModTime().UnixNano()}
+	s.ctime, s.ino = identity(info)
+	s.sure = max(s.mtime, s.ctime) < now.Add(-tick).UnixNano()
+	return s
 }
 
 // An Uncovered is a file that a snapshot does not hold.
@@ -70,7 +90,7 @@ func (s *scan) look(ctx context.Context, dir string, paths []string, most int64)
 		over *Uncovered
 		ok   bool
 	}
-	all := make([]seen, len(paths))
+	all, now := make([]seen, len(paths)), time.Now()
 	group, ctx := errgroup.WithContext(ctx)
 	chunk := max(1, (len(paths)+runtime.GOMAXPROCS(0)*2-1)/(runtime.GOMAXPROCS(0)*2))
 	for from := 0; from < len(paths); from += chunk {
@@ -83,7 +103,7 @@ func (s *scan) look(ctx context.Context, dir string, paths []string, most int64)
 				if err != nil {
 					continue // it has just gone, or cannot be seen
 				}
-				all[i].found = found{info.Mode(), info.Size()}
+				all[i].found = found{info.Mode(), info.Size(), stampOf(info, now)}
 				switch {
 				case info.Mode()&fs.ModeSymlink != 0:
 					all[i].ok = true

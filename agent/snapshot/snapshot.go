@@ -74,7 +74,7 @@ type Folder struct {
 	warm  bool            // a whole snapshot was taken since the start: the next one is quick
 
 	// Of whoever has taken free.
-	have map[string]bool // the paths in the index; nil: not known
+	have map[string]found // the files in the index as they were looked at; nil: not known
 	kept tracked
 }
 

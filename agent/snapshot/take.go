@@ -61,9 +61,9 @@ func (f *Folder) index(ctx context.Context, s *scan) error {
 			}
 			out = nil
 		}
-		f.have = make(map[string]bool)
+		f.have = make(map[string]found)
 		for _, path := range split(out) {
-			f.have[path] = true
+			f.have[path] = found{}
 		}
 	}
 	var gone bytes.Buffer
@@ -79,9 +79,11 @@ func (f *Folder) index(ctx context.Context, s *scan) error {
 			return err
 		}
 	}
-	paths := make([]string, 0, len(s.files))
-	for path := range s.files {
-		paths = append(paths, path)
+	var paths []string // that may have changed
+	for path, now := range s.files {
+		if was := f.have[path]; !was.sure || was != now {
+			paths = append(paths, path)
+		}
 	}
 	slices.Sort(paths)
 	size := len(paths)
@@ -90,7 +92,7 @@ func (f *Folder) index(ctx context.Context, s *scan) error {
 	}
 	for part := range slices.Chunk(paths, max(size, 1)) {
 		for _, path := range part {
-			f.have[path] = true
+			f.have[path] = s.files[path]
 		}
 		if _, err := f.git(ctx, zlist(part), "update-index", "-z", "--add", "--remove", "--replace", "--stdin"); err != nil {
 			f.have = nil
