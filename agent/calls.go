@@ -91,6 +91,7 @@ func (t *turn) runGroup(ctx context.Context, calls []chat.ToolCall) error {
 	if err := t.begin(durability, bounds, run, starts); err != nil {
 		return err
 	}
+	t.agent.host.passes("calls recorded")
 	var group errgroup.Group
 	group.SetLimit(maxReads)
 	for _, c := range run {

@@ -41,3 +41,6 @@ func OfferAlways(ctx context.Context, a *CoderAgent, callID, rule string) error 
 		return nil
 	})
 }
+
+// Passing has the host tell at which point of a snapshot or an undo it is.
+func (h *Host) Passing(tell func(point string)) { h.passing = tell }

@@ -50,8 +50,9 @@ type Host struct {
 	working map[string]map[string]int // turns that may be changing files, by folder and session
 	looked  map[string]bool           // folders of which a first snapshot was begun
 
-	sweptSnapshots time.Time   // the clock's
-	owesSweep      atomic.Bool // snapshots of a deleted session are left
+	sweptSnapshots time.Time          // the clock's
+	passing        func(point string) // nil but in tests, which end the process at a point of what snapshots and undos do
+	owesSweep      atomic.Bool        // snapshots of a deleted session are left
 
 	retained time.Time // when the retention was applied last; the clock's
 }

@@ -133,6 +133,7 @@ func (t *turn) keep(ctx context.Context, dir string, names []string) (why string
 		bound, cancel := context.WithTimeout(ctx, snapshotPatience)
 		tree, err := f.Take(bound, names)
 		cancel()
+		t.agent.host.passes("snapshot taken")
 		if err == nil {
 			return "", t.beginStretch(ctx, f, store.KindWhole, tree, names)
 		}
@@ -201,8 +202,16 @@ func (t *turn) beginStretch(ctx context.Context, f *snapshot.Folder, kind string
 	if err == nil {
 		t.kept = &row
 		t.works()
+		t.agent.host.passes("snapshot recorded")
 	}
 	return err
+}
+
+// passes tells tests where the process is.
+func (h *Host) passes(point string) {
+	if h.passing != nil {
+		h.passing(point)
+	}
 }
 
 // works tells that the turn may be changing files, until keepAfter.
@@ -283,6 +292,7 @@ func (t *turn) keepAfter(ctx context.Context) {
 	if h.opts.Snapshots == nil || errors.Is(context.Cause(t.ctx), ErrShutdown) {
 		return
 	}
+	h.passes("turn ends")
 	row, err := t.stretch(ctx)
 	if err == nil && row != nil {
 		err = t.endStretch(ctx, h.opts.Snapshots.Folder(row.Workdir))
@@ -291,6 +301,7 @@ func (t *turn) keepAfter(ctx context.Context) {
 		h.complain("noting what a turn has changed", err)
 	}
 	t.lookedUp, t.kept = false, nil
+	h.passes("turn's changes recorded")
 }
 
 // endStretch takes the snapshot after. One of the whole that takes longer than a turn may wait goes on beside it.

@@ -170,14 +170,17 @@ func (a *CoderAgent) putBackHeld(ctx context.Context, want UndoRequest, redo boo
 // short, wherever that was.
 func (h *Host) finishUndo(ctx context.Context, row store.Snapshot, changes []snapshot.Change) (left []snapshot.Conflict, err error) {
 	f := h.opts.Snapshots.Folder(row.Workdir)
-	left, err = f.Apply(ctx, changes, "undo-"+strconv.FormatInt(row.Seq, 10), nil)
+	h.passes("undo recorded")
+	left, err = f.Apply(ctx, changes, "undo-"+strconv.FormatInt(row.Seq, 10), func(deed, path string) { h.passes("undo: " + deed + " " + path) })
 	if err != nil {
 		return left, fmt.Errorf("the next start of the host goes on with it: %w", err)
 	}
+	h.passes("undo made")
 	row.Ended = h.opts.Now()
 	if err := h.writeSnapshot(ctx, func(tx *store.Tx) error { return tx.SetSnapshot(row) }); err != nil {
 		return left, err
 	}
+	h.passes("undo's end recorded")
 	h.note(audit.Entry{What: audit.Undone, Session: row.Session, By: "person", Why: fmt.Sprintf("%s of %q: %d files", row.Kind, row.Title, len(row.Named))})
 	return left, h.relearnUndos(ctx, row.Session)
 }
