@@ -70,6 +70,7 @@ func (f *Folder) scan(ctx context.Context, named []string) (*scan, error) {
 	if err := s.look(ctx, f.path, list, MaxFile); err != nil {
 		return nil, err
 	}
+	named = slices.DeleteFunc(slices.Clone(named), func(path string) bool { return !local(path) || f.store.owns(f.path, path) })
 	if err := s.look(ctx, f.path, named, 2*MaxFile); err != nil {
 		return nil, err
 	}
