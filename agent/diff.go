@@ -29,7 +29,7 @@ func (a *CoderAgent) Diff(ctx context.Context, want DiffRequest) (DiffAnswer, er
 		return answer, ErrNoAgent
 	}
 	if a.host.opts.Snapshots == nil {
-		return answer, errNoSnapshots
+		return answer, a.host.noSnapshots()
 	}
 	turns, err := a.changedTurns(ctx)
 	if err != nil || len(turns) == 0 {

@@ -50,6 +50,7 @@ type Options struct {
 	Logger    *slog.Logger                         // nil discards
 	Audit     *audit.Log                           // of decisions and executions; nil: none is kept. The host does not close it
 	Snapshots *snapshot.Store                      // of what turns may change; nil: none is kept, and nothing can be undone
+	Unkept    string                               // without Snapshots: why there are none, told once in each session that changes files; "" tells nothing
 	Changed   func()                               // called after Busy or Planned may have changed; must not block or call the host
 
 	// FindFiles finds files of the agent's workdir by some letters of their names; nil: findFiles is refused. It is called on

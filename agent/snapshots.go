@@ -92,7 +92,7 @@ func (h *Host) acts(c chat.ToolCall, p permission.Policy) (names []string, acts 
 // the files that the calls name are kept, and a note says so.
 func (t *turn) keepBefore(ctx context.Context, p permission.Policy, run []granted) (notes []chat.Event) {
 	h := t.agent.host
-	if h.opts.Snapshots == nil || p.Place.Workdir == "" {
+	if h.opts.Snapshots == nil && h.opts.Unkept == "" || p.Place.Workdir == "" {
 		return nil
 	}
 	var names []string
@@ -104,6 +104,9 @@ func (t *turn) keepBefore(ctx context.Context, p permission.Policy, run []grante
 	if !acts {
 		return nil
 	}
+	if h.opts.Snapshots == nil {
+		return t.tellUnkept(ctx)
+	}
 	slices.Sort(names)
 	why, err := t.keep(ctx, p.Place.Workdir, slices.Compact(names))
 	if err != nil {
@@ -114,7 +117,30 @@ func (t *turn) keepBefore(ctx context.Context, p permission.Policy, run []grante
 		return nil
 	}
 	t.toldPartial = true
-	return []chat.Event{chat.Noted{ID: newID("note"), Kind: chat.SnapshotNote, Text: "(From coder, not from the user.) " + why + "."}}
+	return []chat.Event{snapshotNote(why)}
+}
+
+func snapshotNote(why string) chat.Event {
+	return chat.Noted{ID: newID("note"), Kind: chat.SnapshotNote, Text: "(From coder, not from the user.) " + why + "."}
+}
+
+// tellUnkept says once in a session that nothing of it can be undone.
+func (t *turn) tellUnkept(ctx context.Context) (notes []chat.Event) {
+	err := t.agent.do(context.WithoutCancel(ctx), func(s *state) error {
+		for _, m := range s.script.Snapshot() {
+			for _, p := range m.Parts {
+				if n, ok := p.(chat.Note); ok && n.Kind == chat.SnapshotNote {
+					return nil
+				}
+			}
+		}
+		notes = []chat.Event{snapshotNote("What this session changes cannot be undone: " + t.agent.host.opts.Unkept)}
+		return nil
+	})
+	if err != nil {
+		t.agent.host.complain("telling that nothing is kept", err)
+	}
+	return notes
 }
 
 // keep returns why only a part is kept, or "".

@@ -74,7 +74,7 @@ func (a *CoderAgent) putBack(ctx context.Context, want UndoRequest, redo bool) (
 		return UndoAnswer{}, ErrNoAgent
 	}
 	if a.host.opts.Snapshots == nil {
-		return UndoAnswer{}, errNoSnapshots
+		return UndoAnswer{}, a.host.noSnapshots()
 	}
 	if err := a.hold(ctx); err != nil {
 		return UndoAnswer{}, err
@@ -83,7 +83,10 @@ func (a *CoderAgent) putBack(ctx context.Context, want UndoRequest, redo bool) (
 	return answer, errors.Join(err, a.letGo(ctx))
 }
 
-var errNoSnapshots = refusal("there are no snapshots: the host found no git when it started")
+// noSnapshots says why nothing is kept.
+func (h *Host) noSnapshots() error {
+	return refusal("there are no snapshots: " + or(h.opts.Unkept, "the host keeps none"))
+}
 
 // hold keeps the session from beginning a turn. One that runs must end first.
 func (a *CoderAgent) hold(ctx context.Context) error {

@@ -104,7 +104,7 @@ func (d *doctor) lookGit(ctx context.Context) finding {
 	path, line, err := d.says(ctx, "git", "--version")
 	switch {
 	case path == "":
-		return finding{Status: warning, Text: "not found", Remedy: "install git: without it the agent knows nothing of branches and changes"}
+		return finding{Status: warning, Text: "not found", Remedy: "install git: without it the agent knows nothing of branches and changes, and nothing that it changes can be undone"}
 	case err != nil:
 		return finding{Status: warning, Text: fmt.Sprintf("%s does not say its version: %v", path, err), Remedy: "look whether it runs: git --version"}
 	}

@@ -26,22 +26,23 @@ func agentOptions(c config, environ []string, box *sandbox.Box, port func() int)
 	if err != nil {
 		return agent.Options{}, err
 	}
+	kept, unkept := snapshots(c.DataDir)
 	return agent.Options{
 		Model: model, Provider: provider(c.BaseURL), ModelID: c.Model, Tools: tools.All(tools.Options{Sandbox: box, Port: port, Search: c.search(model)}), Mode: c.Mode, StepLimit: c.MaxSteps, MaxCost: c.MaxCost,
 		Retention: c.Keep, Rules: c.Rules, Trust: c.trusted(), Private: []string{filepath.Dir(configFile())}, DenyAfter: denyAfter,
 		Level: box.Level(), Sandbox: box.Name(),
-		Snapshots: snapshots(c.DataDir),
-		System:    systemPrompt(environ), Environ: commandEnviron(environ, c.PassEnv),
+		Snapshots: kept, Unkept: unkept,
+		System: systemPrompt(environ), Environ: commandEnviron(environ, c.PassEnv),
 	}, nil
 }
 
-// snapshots is where what turns change is kept, or nil without git.
-func snapshots(dataDir string) *snapshot.Store {
+// snapshots is where what turns change is kept, or why it is not: it needs git.
+func snapshots(dataDir string) (kept *snapshot.Store, unkept string) {
 	git, err := exec.LookPath("git")
 	if err != nil {
-		return nil
+		return nil, "the host found no git when it started"
 	}
-	return snapshot.New(dataDir, git)
+	return snapshot.New(dataDir, git), ""
 }
 
 // ruled are the names that a rule can have: those of the tools, and network for commands that need it.
