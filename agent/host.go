@@ -284,7 +284,7 @@ func (h *Host) Delete(ctx context.Context, name string) error {
 	if err := h.deleteBelow(ctx, a.key); err != nil { // what its turn made before it ended
 		return err
 	}
-	if err := h.dropSnapshots(ctx, row.Workdir); err != nil {
+	if _, err := h.dropSnapshots(ctx, row.Workdir); err != nil {
 		return fmt.Errorf("session %s is deleted, but its snapshots are not: %w", name, err)
 	}
 	if _, err := h.store.Reclaim(ctx); err != nil {

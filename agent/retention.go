@@ -121,7 +121,7 @@ func (s Session) kept(now time.Time) bool {
 // A Pruned says what Prune has deleted.
 type Pruned struct {
 	Sessions []Dispensable `json:"sessions"`
-	Freed    int64         `json:"freedBytes"` // what the store's file is shorter
+	Freed    int64         `json:"freedBytes"` // what the store's file is shorter, and snapshots took up that went at once
 }
 
 // Prune deletes what the retention lets go. With names it deletes only those of them: what a user was shown and said
@@ -142,16 +142,20 @@ func (h *Host) Prune(ctx context.Context, r Retention, names []string) (Pruned, 
 		}
 		if gone {
 			pruned.Sessions = append(pruned.Sessions, d)
-			if err := h.dropSnapshots(ctx, d.Workdir); err != nil {
+			freed, err := h.dropSnapshots(ctx, d.Workdir)
+			if err != nil {
 				return pruned, err
 			}
+			pruned.Freed += freed
 			h.opts.Logger.Info("session deleted to make room", "session", d.Name, "why", d.Why, "bytes", d.Bytes)
 		}
 	}
 	if len(pruned.Sessions) > 0 {
-		pruned.Freed, err = h.store.Reclaim(ctx)
+		freed, err := h.store.Reclaim(ctx)
+		pruned.Freed += freed
+		return pruned, err
 	}
-	return pruned, err
+	return pruned, nil
 }
 
 // pruneFamily deletes the session and those below it, the deepest first. One that is used meanwhile stays, and with it

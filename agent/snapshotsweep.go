@@ -76,28 +76,31 @@ func trees(rows []store.Snapshot) (list []snapshot.Tree) {
 	return list
 }
 
-// dropSnapshots forgets what was kept for a session that is gone: when nothing of its folder is left, at once.
-func (h *Host) dropSnapshots(ctx context.Context, workdir string) error {
+// dropSnapshots forgets what was kept for a session that is gone: when nothing of its folder is left, at once. It returns how
+// many bytes of the disk that has freed.
+func (h *Host) dropSnapshots(ctx context.Context, workdir string) (freed int64, err error) {
 	if h.opts.Snapshots == nil || workdir == "" {
-		return nil
+		return 0, nil
 	}
 	rows, err := h.store.FolderSnapshots(ctx, workdir)
 	if err != nil || len(rows) > 0 {
-		return err // the next sweep sees to it
+		return 0, err // the next sweep sees to it
 	}
 	sessions, err := h.store.SessionsPage(ctx, store.Page{Workdir: workdir, Limit: 1})
 	if err != nil || len(sessions) > 0 {
-		return err
+		return 0, err
 	}
 	h.mu.Lock()
 	delete(h.looked, workdir)
 	h.mu.Unlock()
 	bound, cancel := context.WithTimeout(ctx, dropPatience)
 	defer cancel()
-	err = h.opts.Snapshots.Folder(workdir).Sweep(bound, nil, false)
+	f := h.opts.Snapshots.Folder(workdir)
+	size := f.Size()
+	err = f.Sweep(bound, nil, false)
 	if errors.Is(err, context.DeadlineExceeded) { // the folder is being looked at
 		h.owesSweep.Store(true)
-		return nil
+		return 0, nil
 	}
-	return err
+	return size, err
 }

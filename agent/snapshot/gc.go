@@ -57,7 +57,7 @@ func (f *Folder) Sweep(ctx context.Context, keep []Tree, used bool) error {
 		return err
 	}
 	if f.loose() >= packFrom {
-		if err := f.tidy(ctx, "repack", "-a", "-d", "-q", "--window=0"); err != nil {
+		if err := f.tidy(ctx, "repack", "-A", "-d", "-q", "--window=0", "--unpack-unreachable="+young); err != nil {
 			return err
 		}
 		changed = true
@@ -92,7 +92,7 @@ func (f *Folder) name(ctx context.Context, keep []Tree) (changed bool, err error
 		return false, err
 	}
 	have := make(map[string]bool)
-	for _, name := range strings.Fields(string(out)) {
+	for name := range strings.FieldsSeq(string(out)) {
 		have[name] = true
 	}
 	var orders bytes.Buffer

@@ -110,11 +110,11 @@ func printUndo(out io.Writer, session string, answer agent.UndoAnswer) error {
 	if len(answer.Conflicts) > 0 {
 		return nil // the error says it
 	}
-	verb := map[bool]string{false: "undone", true: "redone"}[answer.Redo]
+	verb := "is " + map[bool]string{false: "undone", true: "redone"}[answer.Redo]
 	if !answer.Done && len(answer.Left) == 0 {
-		verb = "would be " + verb
+		verb = "would be" + strings.TrimPrefix(verb, "is")
 	}
-	if _, err := fmt.Fprintf(out, "turn %d of %s is %s: %s\n", answer.Turn.Number, session, verb, plain.VisibleLine(answer.Turn.Title, 60)); err != nil {
+	if _, err := fmt.Fprintf(out, "turn %d of %s %s: %s\n", answer.Turn.Number, session, verb, plain.VisibleLine(answer.Turn.Title, 60)); err != nil {
 		return err
 	}
 	for _, f := range answer.Files {
