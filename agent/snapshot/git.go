@@ -22,6 +22,7 @@ var settings = []string{
 	"core.autocrlf=false", "core.safecrlf=false", "core.symlinks=true", "core.precomposeUnicode=false",
 	"core.protectNTFS=false", "core.protectHFS=false", "core.quotePath=false", "core.looseCompression=1",
 	"core.fsync=loose-object,pack,pack-metadata,reference", "core.fsyncMethod=batch",
+	"core.sharedRepository=0600", // whatever the umask
 	"gc.auto=0", "maintenance.auto=false", "index.threads=true", "core.preloadIndex=true",
 	"diff.external=", "diff.renames=false", "advice.addIgnoredFile=false",
 }

@@ -4,6 +4,7 @@ package snapshot
 
 import (
 	"bytes"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -108,6 +109,34 @@ func TestAFolderOfARepository(t *testing.T) {
 	gone := whole.store.Folder(filepath.Join(whole.path, "gone"))
 	if got := held(t, gone, take(t, gone)); !slices.Equal(got, []string{"c.txt", "d.log"}) {
 		t.Errorf("the ignored folder holds %q", got)
+	}
+}
+
+// TestOthersSeeNothingOfIt: the repository holds copies of files that may be for their owner alone.
+func TestOthersSeeNothingOfIt(t *testing.T) {
+	f := newFolder(t)
+	f.put(t, "a.txt", "a")
+	old := syscall.Umask(0)
+	defer syscall.Umask(old)
+	tree := take(t, f)
+	if err := f.Sweep(t.Context(), []Tree{tree}, true); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.tidy(t.Context(), "repack", "-a", "-d", "-q"); err != nil {
+		t.Fatal(err)
+	}
+	err := filepath.WalkDir(f.repo, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -26,28 +26,23 @@ type scan struct {
 	over  []Uncovered
 }
 
+// A found file is as long the same as what is at its path is. It is sure when that was not written just before it was looked
+// at: then it could be written again within the same tick of the file system's clock. There may be half a million.
 type found struct {
-	mode fs.FileMode
-	size int64
-	stamp
-}
-
-// A stamp is as long the same as a file is. It is sure when the file was not written just before it was looked at: then it
-// could be written again within the same tick of the file system's clock.
-type stamp struct {
 	size, mtime, ctime int64
 	ino                uint64
+	mode               fs.FileMode
 	sure               bool
 }
 
 // tick is longer than that of any file system's clock.
 const tick = 2 * time.Second
 
-func stampOf(info fs.FileInfo, now time.Time) stamp {
-	s := stamp{size: info.Size(), mtime: info.ModTime().UnixNano()}
-	s.ctime, s.ino = identity(info)
-	s.sure = max(s.mtime, s.ctime) < now.Add(-tick).UnixNano()
-	return s
+func foundAt(info fs.FileInfo, now time.Time) found {
+	f := found{size: info.Size(), mtime: info.ModTime().UnixNano(), mode: info.Mode()}
+	f.ctime, f.ino = identity(info)
+	f.sure = max(f.mtime, f.ctime) < now.Add(-tick).UnixNano()
+	return f
 }
 
 // An Uncovered is a file that a snapshot does not hold.
@@ -104,7 +99,7 @@ func (s *scan) look(ctx context.Context, dir string, paths []string, most int64)
 				if err != nil {
 					continue // it has just gone, or cannot be seen
 				}
-				all[i].found = found{info.Mode(), info.Size(), stampOf(info, now)}
+				all[i].found = foundAt(info, now)
 				switch {
 				case info.Mode()&fs.ModeSymlink != 0:
 					all[i].ok = true

@@ -74,7 +74,7 @@ type Folder struct {
 	warm  bool            // a whole snapshot was taken since the start: the next one is quick
 
 	// Of whoever has taken free.
-	have map[string]found // the files in the index as they were looked at; nil: not known
+	have map[uint64]uint64 // marks of the files in the index as they were looked at, by marks of their paths; nil: not known
 	kept tracked
 }
 
@@ -111,7 +111,7 @@ func (f *Folder) open(ctx context.Context) error {
 		return fmt.Errorf("snapshot: making the repository of %s: %w", f.path, err)
 	}
 	if _, err := os.Stat(filepath.Join(f.repo, "HEAD")); errors.Is(err, fs.ErrNotExist) {
-		if _, err := f.git(ctx, nil, "init", "--quiet", "--bare", "--template="); err != nil {
+		if _, err := f.git(ctx, nil, "init", "--quiet", "--bare", "--shared=0600", "--template="); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io/fs"
 	"maps"
 	"os"
@@ -50,56 +51,78 @@ func (f *Folder) Warm() bool {
 	return f.warm
 }
 
-// index brings the repository's index to what the scan has found. Git looks at each file again and takes in those that
-// have changed.
+// index brings the repository's index to what the scan has found. Git looks again at the files that may have changed, and
+// takes in those that have.
 func (f *Folder) index(ctx context.Context, s *scan) error {
-	if f.have == nil {
-		out, err := f.git(ctx, nil, "ls-files", "-z", "--cached")
-		if err != nil { // it was cut short by a power cut: it is only a cache
-			if err := os.Remove(filepath.Join(f.repo, "index")); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("snapshot: removing a broken index: %w", err)
-			}
-			out = nil
-		}
-		f.have = make(map[string]found)
-		for _, path := range split(out) {
-			f.have[path] = found{}
-		}
+	have := f.have
+	f.have = nil // until all is done
+	if err := f.dropGone(ctx, s, have); err != nil {
+		return err
 	}
-	var gone bytes.Buffer
-	for path := range f.have {
-		if _, ok := s.files[path]; !ok {
-			fmt.Fprintf(&gone, "0 %s\t%s\x00", strings.Repeat("0", 40), path)
-			delete(f.have, path)
-		}
-	}
-	if gone.Len() > 0 {
-		if _, err := f.git(ctx, &gone, "update-index", "-z", "--index-info"); err != nil {
-			f.have = nil
-			return err
-		}
-	}
+	now := make(map[uint64]uint64, len(s.files))
 	var paths []string // that may have changed
-	for path, now := range s.files {
-		if was := f.have[path]; !was.sure || was != now {
+	for path, file := range s.files {
+		at, is := markOf(path), file.mark()
+		if was, ok := have[at]; !ok || was == 0 || was != is {
 			paths = append(paths, path)
 		}
+		now[at] = is
 	}
 	slices.Sort(paths)
-	size := len(paths)
-	if len(f.have) < len(paths)/2 {
-		size = chunk // most of them are new
-	}
-	for part := range slices.Chunk(paths, max(size, 1)) {
-		for _, path := range part {
-			f.have[path] = s.files[path]
-		}
+	for part := range slices.Chunk(paths, chunk) {
 		if _, err := f.git(ctx, zlist(part), "update-index", "-z", "--add", "--remove", "--replace", "--stdin"); err != nil {
-			f.have = nil
 			return err
 		}
 	}
+	f.have = now
 	return nil
+}
+
+// dropGone takes out of the index what the scan has not found. Unless something that was there has gone it need not be read.
+func (f *Folder) dropGone(ctx context.Context, s *scan, have map[uint64]uint64) error {
+	if have != nil {
+		still := 0
+		for path := range s.files {
+			if _, ok := have[markOf(path)]; ok {
+				still++
+			}
+		}
+		if still == len(have) {
+			return nil
+		}
+	}
+	out, err := f.git(ctx, nil, "ls-files", "-z", "--cached")
+	if err != nil { // it was cut short by a power cut: it is only a cache
+		if err := os.Remove(filepath.Join(f.repo, "index")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("snapshot: removing a broken index: %w", err)
+		}
+		return nil
+	}
+	var gone bytes.Buffer
+	for _, path := range split(out) {
+		if _, ok := s.files[path]; !ok {
+			fmt.Fprintf(&gone, "0 %s\t%s\x00", strings.Repeat("0", 40), path)
+		}
+	}
+	if gone.Len() == 0 {
+		return nil
+	}
+	_, err = f.git(ctx, &gone, "update-index", "-z", "--index-info")
+	return err
+}
+
+// seed makes the marks of this process.
+var seed = maphash.MakeSeed()
+
+// markOf stands for a path: to remember half a million of them would take tens of megabytes.
+func markOf(path string) uint64 { return maphash.String(seed, path) }
+
+// mark stands for a file as it was found; 0 for one that is not sure.
+func (f found) mark() uint64 {
+	if !f.sure {
+		return 0
+	}
+	return max(1, maphash.Comparable(seed, f))
 }
 
 // TakeFiles snapshots the paths only: what is at each of them, if anything is.
