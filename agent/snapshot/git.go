@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -64,6 +65,43 @@ func (f *Folder) gitIn(ctx context.Context, top, index string, stdin io.Reader, 
 		return out.Bytes(), &gitError{Deed: deed(args), Said: strings.TrimSpace(said.String()), Err: err}
 	}
 	return out.Bytes(), nil
+}
+
+// stream runs git and hands on what it prints with -z, piece by piece, as it comes.
+func (f *Folder) stream(ctx context.Context, top, index string, each func(string) error, args ...string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	cmd := f.command(ctx, top, index, args...)
+	said := &bounded{most: maxTold}
+	cmd.Stderr = said
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return &gitError{Deed: deed(args), Err: err}
+	}
+	lines := bufio.NewReaderSize(out, 64<<10)
+	for err == nil {
+		var piece string
+		if piece, err = lines.ReadString(0); err == nil {
+			err = each(strings.TrimSuffix(piece, "\x00"))
+		}
+	}
+	stopped := !errors.Is(err, io.EOF)
+	if stopped {
+		cancel()
+	}
+	failed := cmd.Wait()
+	switch {
+	case stopped:
+		return err
+	case failed != nil && ctx.Err() != nil:
+		return context.Cause(ctx)
+	case failed != nil:
+		return &gitError{Deed: deed(args), Said: strings.TrimSpace(said.String()), Err: failed}
+	}
+	return nil
 }
 
 // deed is git's name for what it is to do.

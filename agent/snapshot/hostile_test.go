@@ -112,6 +112,20 @@ func TestAFolderOfARepository(t *testing.T) {
 	}
 }
 
+// TestABrokenIndexIsMadeAnew: it is only a cache.
+func TestABrokenIndexIsMadeAnew(t *testing.T) {
+	f := newFolder(t)
+	f.put(t, "a.txt", "a")
+	tree := take(t, f)
+	if err := os.WriteFile(filepath.Join(f.repo, "index"), []byte("garbage"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f = New(filepath.Dir(f.store.dir), f.store.git).Folder(f.path) // as the next process has it
+	if again := take(t, f); again != tree {
+		t.Errorf("the tree is %s, want %s", again, tree)
+	}
+}
+
 // TestOthersSeeNothingOfIt: the repository holds copies of files that may be for their owner alone.
 func TestOthersSeeNothingOfIt(t *testing.T) {
 	f := newFolder(t)

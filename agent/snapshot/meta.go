@@ -46,31 +46,30 @@ func (u usual) of(e Entry) fs.FileMode {
 	return u.file
 }
 
-// usual returns what the folder's snapshots have in common, and keeps it the first time.
-func (f *Folder) usual(s *scan) (usual, error) {
-	path := filepath.Join(f.repo, "usual")
-	var u usual
-	text, err := os.ReadFile(path)
+// usual returns what the folder's snapshots have in common; before the first it is a guess, and not known.
+func (f *Folder) usual() (u usual, known bool, err error) {
+	text, err := os.ReadFile(filepath.Join(f.repo, "usual"))
 	if err == nil {
-		if _, err = fmt.Sscanf(string(text), "%o %o %o", &u.file, &u.exec, &u.dir); err == nil {
-			return u, nil
+		_, err = fmt.Sscanf(string(text), "%o %o %o", &u.file, &u.exec, &u.dir)
+		if err == nil {
+			return u, true, nil
 		}
+		err = nil // it was cut short: any other will do
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) && text == nil {
-		return u, fmt.Errorf("snapshot: reading what is usual in %s: %w", f.path, err)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return u, false, fmt.Errorf("snapshot: reading what is usual in %s: %w", f.path, err)
 	}
-	count := map[bool]map[fs.FileMode]int{false: {}, true: {}}
-	for _, file := range s.files {
-		if file.mode.IsRegular() {
-			count[file.mode&0o100 != 0][file.mode.Perm()]++
-		}
-	}
+	return usual{0o644, 0o755, 0o755}, false, nil
+}
+
+// keepUsual keeps what most files and folders of a scan have.
+func (f *Folder) keepUsual(s *scan) (usual, error) {
 	dirs := map[fs.FileMode]int{}
 	for _, mode := range s.dirs {
 		dirs[mode.Perm()]++
 	}
-	u = usual{most(count[false], 0o644), most(count[true], 0o755), most(dirs, 0o755)}
-	if err := os.WriteFile(path, fmt.Appendf(nil, "%o %o %o\n", u.file, u.exec, u.dir), 0o600); err != nil {
+	u := usual{most(s.count[0], 0o644), most(s.count[1], 0o755), most(dirs, 0o755)}
+	if err := os.WriteFile(filepath.Join(f.repo, "usual"), fmt.Appendf(nil, "%o %o %o\n", u.file, u.exec, u.dir), 0o600); err != nil {
 		return u, fmt.Errorf("snapshot: keeping what is usual in %s: %w", f.path, err)
 	}
 	return u, nil
@@ -87,18 +86,15 @@ func most(count map[fs.FileMode]int, otherwise fs.FileMode) fs.FileMode {
 }
 
 // describe writes the meta of a scan, in an order that depends on nothing else.
-func describe(s *scan, base usual) []byte {
+func describe(s *scan) []byte {
 	var m meta
-	m.base(base)
+	m.base(s.base)
 	var lines []string
-	for path, file := range s.files {
-		e := entryOf(file.mode)
-		if e.Kind == File && file.mode.Perm() != base.of(e) {
-			lines = append(lines, fmt.Sprintf("%s\x00%o", path, file.mode.Perm()))
-		}
+	for path, perm := range s.odd {
+		lines = append(lines, fmt.Sprintf("%s\x00%o", path, perm))
 	}
 	for path, mode := range s.dirs {
-		if mode.Perm() != base.dir {
+		if mode.Perm() != s.base.dir {
 			lines = append(lines, fmt.Sprintf("%s\x00%o", path, mode.Perm()))
 		}
 	}

@@ -18,16 +18,28 @@ import (
 // maxNested bounds the repositories inside a folder whose files are taken in.
 const maxNested = 256
 
-// A scan is what there is in a folder to be snapshot: paths are relative to it, with slashes.
+// A scan looks at a folder to be snapshot: paths are relative to it, with slashes. Of files it remembers no more than it must:
+// there may be half a million.
 type scan struct {
-	files map[string]found
-	dirs  map[string]fs.FileMode // all that are not ignored, with their permissions; "." is not among them
+	folder *Folder
+	base   usual
+	have   map[uint64]uint64 // of the scan before
+
+	marks map[uint64]uint64 // of the files, by marks of their paths
+	batch []string          // to be looked at
+	fresh []string          // that may have changed, for git to look at
+	most  int64             // bytes that a file may have
+	total int64
+	count [2]map[fs.FileMode]int // permissions of files, and of those that can be run
+
+	odd   map[string]fs.FileMode // permissions of files that are not the base's
+	dirs  map[string]fs.FileMode // all that are not ignored; "." is not among them
 	empty []string               // of them, those in which nothing is covered
 	over  []Uncovered
 }
 
 // A found file is as long the same as what is at its path is. It is sure when that was not written just before it was looked
-// at: then it could be written again within the same tick of the file system's clock. There may be half a million.
+// at: then it could be written again within the same tick of the file system's clock.
 type found struct {
 	size, mtime, ctime int64
 	ino                uint64
@@ -52,80 +64,154 @@ type Uncovered struct {
 	mark string // changes when the file does
 }
 
-// scan looks at the folder. named are paths that are taken in though they be ignored or larger than others may be.
-func (f *Folder) scan(ctx context.Context, named []string) (*scan, error) {
-	list, tops, err := f.list(ctx)
+// scan looks at the folder, and has git take in what may have changed. named are paths that are taken in though they be
+// ignored or larger than others may be.
+func (f *Folder) scan(ctx context.Context, named []string, base usual) (*scan, error) {
+	s := &scan{
+		folder: f, base: base, have: f.have, marks: make(map[uint64]uint64, len(f.have)), most: MaxFile, odd: make(map[string]fs.FileMode),
+		dirs: make(map[string]fs.FileMode), count: [2]map[fs.FileMode]int{{}, {}},
+	}
+	f.have = nil // until all is done
+	tops, err := f.list(ctx, s.add)
 	if err != nil {
 		return nil, err
 	}
-	if len(list) > MaxFiles {
-		return nil, &LimitError{f.path, fmt.Sprintf("%d files", MaxFiles)}
-	}
-	s := &scan{files: make(map[string]found, len(list)), dirs: make(map[string]fs.FileMode)}
-	if err := s.look(ctx, f.path, list, MaxFile); err != nil {
+	if err := s.flush(ctx); err != nil {
 		return nil, err
 	}
-	named = slices.DeleteFunc(slices.Clone(named), func(path string) bool { return !local(path) || f.store.owns(f.path, path) })
-	if err := s.look(ctx, f.path, named, 2*MaxFile); err != nil {
+	s.most = 2 * MaxFile
+	for _, path := range named {
+		if local(path) && !f.store.owns(f.path, path) {
+			if err := s.add(ctx, path); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := s.flush(ctx); err != nil {
 		return nil, err
 	}
-	var total int64
-	for _, file := range s.files {
-		total += file.size
+	if err := s.feed(ctx); err != nil {
+		return nil, err
 	}
-	if total > MaxTotal {
-		return nil, &LimitError{f.path, fmt.Sprintf("%d MB of files", MaxTotal>>20)}
+	if err := f.folders(ctx, s, tops); err != nil {
+		return nil, err
 	}
-	return s, f.folders(ctx, s, tops)
+	return s, nil
 }
 
-// look takes in the paths at which there are files that can be read.
-func (s *scan) look(ctx context.Context, dir string, paths []string, most int64) error {
-	type seen struct {
-		found
-		over *Uncovered
-		ok   bool
+// batchSize is how many files are looked at before git hears of them.
+const batchSize = 2048
+
+func (s *scan) add(ctx context.Context, path string) error {
+	if s.batch = append(s.batch, path); len(s.batch) < batchSize {
+		return nil
 	}
-	all, now := make([]seen, len(paths)), time.Now()
-	group, ctx := errgroup.WithContext(ctx)
-	chunk := max(1, (len(paths)+runtime.GOMAXPROCS(0)*2-1)/(runtime.GOMAXPROCS(0)*2))
-	for from := 0; from < len(paths); from += chunk {
+	return s.flush(ctx)
+}
+
+// A seen is what was found at a path: a file to take in, one that is not covered, or neither.
+type seen struct {
+	found
+	over *Uncovered
+	ok   bool
+}
+
+// flush looks at the files of the batch side by side.
+func (s *scan) flush(ctx context.Context) error {
+	all, now := make([]seen, len(s.batch)), time.Now()
+	var group errgroup.Group
+	part := max(64, (len(s.batch)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
+	for from := 0; from < len(s.batch); from += part {
 		group.Go(func() error {
-			for i := from; i < min(from+chunk, len(paths)); i++ {
-				if i%512 == 0 && ctx.Err() != nil {
-					return context.Cause(ctx)
-				}
-				info, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(paths[i])))
-				if err != nil {
-					continue // it has just gone, or cannot be seen
-				}
-				all[i].found = foundAt(info, now)
-				switch {
-				case info.Mode()&fs.ModeSymlink != 0:
-					all[i].ok = true
-				case !info.Mode().IsRegular():
-				case info.Size() > most:
-					all[i].over = &Uncovered{paths[i], fmt.Sprintf("larger than %d MB", most>>20), fmt.Sprint(info.Size(), info.ModTime().UnixNano())}
-				case info.Mode().Perm()&0o444 != 0o444 && !readable(filepath.Join(dir, filepath.FromSlash(paths[i]))):
-					all[i].over = &Uncovered{paths[i], "not readable", fmt.Sprint(info.Size(), info.ModTime().UnixNano())}
-				default:
-					all[i].ok = true
-				}
+			for i := from; i < min(from+part, len(s.batch)); i++ {
+				all[i] = s.look(s.batch[i], now)
 			}
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
+	if err := errors.Join(group.Wait(), context.Cause(ctx)); err != nil {
 		return err
 	}
-	for i, path := range paths {
-		if all[i].ok {
-			s.files[path] = all[i].found
-		} else if all[i].over != nil {
+	for i, path := range s.batch {
+		switch {
+		case all[i].ok:
+			if err := s.take(path, all[i].found); err != nil {
+				return err
+			}
+		case all[i].over != nil:
 			s.over = append(s.over, *all[i].over)
 		}
 	}
+	s.batch = s.batch[:0]
+	if len(s.fresh) < chunk {
+		return nil
+	}
+	return s.feed(ctx)
+}
+
+// look says what is at a path.
+func (s *scan) look(path string, now time.Time) (r seen) {
+	name := filepath.Join(s.folder.path, filepath.FromSlash(path))
+	info, err := os.Lstat(name)
+	if err != nil {
+		return r // it has just gone, or cannot be seen
+	}
+	r.found = foundAt(info, now)
+	mark := fmt.Sprint(r.size, ".", r.mtime)
+	switch {
+	case info.Mode()&fs.ModeSymlink != 0:
+		r.ok = true
+	case !info.Mode().IsRegular():
+	case info.Size() > s.most:
+		r.over = &Uncovered{path, fmt.Sprintf("larger than %d MB", s.most>>20), mark}
+	case info.Mode().Perm()&0o444 != 0o444 && !readable(name):
+		r.over = &Uncovered{path, "not readable", mark}
+	default:
+		r.ok = true
+	}
+	return r
+}
+
+// take notes a file that the snapshot holds.
+func (s *scan) take(path string, file found) error {
+	at, is := markOf(path), file.mark()
+	if _, twice := s.marks[at]; twice {
+		return nil // it is named, and was found besides
+	}
+	s.marks[at] = is
+	if was, ok := s.have[at]; !ok || was == 0 || was != is {
+		s.fresh = append(s.fresh, path)
+	}
+	if s.total += file.size; s.total > MaxTotal {
+		return &LimitError{s.folder.path, fmt.Sprintf("%d MB of files", MaxTotal>>20)}
+	}
+	if len(s.marks) > MaxFiles {
+		return &LimitError{s.folder.path, fmt.Sprintf("%d files", MaxFiles)}
+	}
+	if e := entryOf(file.mode); e.Kind == File {
+		class := 0
+		if e.exec {
+			class = 1
+		}
+		s.count[class][e.Perm]++
+		if e.Perm != s.base.of(e) {
+			s.odd[path] = e.Perm
+		}
+	}
+	for dir := parent(path); dir != "." && s.dirs[dir] == 0; dir = parent(dir) {
+		s.dirs[dir] = fs.ModeDir
+	}
 	return nil
+}
+
+// feed has git look at the files that may have changed, and take in those that have.
+func (s *scan) feed(ctx context.Context) error {
+	if len(s.fresh) == 0 {
+		return nil
+	}
+	_, err := s.folder.git(ctx, zlist(s.fresh), "update-index", "-z", "--add", "--remove", "--replace", "--stdin")
+	s.fresh = s.fresh[:0]
+	return err
 }
 
 func readable(path string) bool {
@@ -143,29 +229,29 @@ type top struct {
 	inside string // of it in the folder, with a slash behind; ""
 }
 
-// list names the files that are not ignored, and the work trees in which they were found.
-func (f *Folder) list(ctx context.Context) (paths []string, tops []top, err error) {
-	first := f.top(ctx)
-	tops = []top{first}
+// list gives the files that are not ignored to add, and returns the work trees in which they were found.
+func (f *Folder) list(ctx context.Context, add func(context.Context, string) error) ([]top, error) {
+	tops := []top{f.top(ctx)}
 	for i := 0; i < len(tops); i++ {
 		if len(tops) > maxNested {
-			return nil, nil, &LimitError{f.path, fmt.Sprintf("%d repositories inside it", maxNested)}
+			return nil, &LimitError{f.path, fmt.Sprintf("%d repositories inside it", maxNested)}
 		}
-		names, err := f.listTop(ctx, tops[i])
-		if err != nil {
-			return nil, nil, err
-		}
-		for _, name := range names {
-			path := tops[i].inside + strings.TrimPrefix(name, tops[i].prefix)
+		t := tops[i]
+		err := f.listTop(ctx, t, func(name string) error {
+			path := t.inside + strings.TrimPrefix(name, t.prefix)
 			switch nested, isDir := strings.CutSuffix(path, "/"); {
 			case isDir && local(nested): // a repository, whose rules are its own
 				tops = append(tops, top{dir: filepath.Join(f.path, filepath.FromSlash(nested)), inside: path})
 			case !isDir && local(path) && !f.store.owns(f.path, path):
-				paths = append(paths, path)
+				return add(ctx, path)
 			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
-	return paths, tops, nil
+	return tops, nil
 }
 
 // owns reports whether a path leads into the data dir, which no snapshot holds.
@@ -179,17 +265,20 @@ func (s *Store) owns(workdir, path string) bool {
 }
 
 // listTop lists a work tree without an index, so that all of it is new, and what git follows though it is ignored.
-func (f *Folder) listTop(ctx context.Context, t top) ([]string, error) {
+func (f *Folder) listTop(ctx context.Context, t top, each func(name string) error) error {
 	args := []string{"-c", exclude(t), "ls-files", "-z", "--others", "--exclude-standard", "--"}
 	if t.prefix != "" {
 		args = append(args, t.prefix)
 	}
-	out, err := f.gitIn(ctx, t.dir, filepath.Join(f.repo, "no-index"), nil, args...)
-	if err != nil {
-		return nil, err
+	if err := f.stream(ctx, t.dir, filepath.Join(f.repo, "no-index"), each, args...); err != nil {
+		return err
 	}
-	names := split(out)
-	return append(names, f.followed(ctx, t)...), nil
+	for _, name := range f.followed(ctx, t) {
+		if err := each(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // exclude is the setting that has git read the ignore rules that the user's own repository keeps beside its files.
@@ -309,11 +398,6 @@ func (f *Folder) ignored(ctx context.Context, t top, paths []string) (map[string
 
 // folders finds the folders of a scan: those above its files, and those in which there is nothing that is covered.
 func (f *Folder) folders(ctx context.Context, s *scan, tops []top) error {
-	for path := range s.files {
-		for dir := parent(path); dir != "." && s.dirs[dir] == 0; dir = parent(dir) {
-			s.dirs[dir] = fs.ModeDir
-		}
-	}
 	look := []string{"."}
 	for dir := range s.dirs {
 		look = append(look, dir)

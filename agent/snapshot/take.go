@@ -20,28 +20,53 @@ const chunk = 5000
 // Take snapshots the folder: all files that are not ignored, and those that are named. It is on the disk when Take returns.
 func (f *Folder) Take(ctx context.Context, named []string) (t Tree, err error) {
 	err = f.alone(ctx, func() error {
-		s, err := f.scan(ctx, named)
+		s, err := f.scanAll(ctx, named)
 		if err != nil {
-			return err
-		}
-		if err := f.index(ctx, s); err != nil {
 			return err
 		}
 		files, err := oneLine(f.git(ctx, nil, "write-tree"))
 		if err != nil {
 			return err
 		}
-		base, err := f.usual(s)
-		if err != nil {
+		if t, err = f.wrap(ctx, files, describe(s)); err != nil {
 			return err
 		}
-		t, err = f.wrap(ctx, files, describe(s, base))
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.warm = f.warm || err == nil
-		return err
+		f.warm = true
+		return nil
 	})
 	return t, err
+}
+
+// scanAll brings the repository's index to what is in the folder.
+func (f *Folder) scanAll(ctx context.Context, named []string) (*scan, error) {
+	base, known, err := f.usual()
+	if err != nil {
+		return nil, err
+	}
+	first := f.have == nil
+	s, err := f.scan(ctx, named, base)
+	if _, failed := errors.AsType[*gitError](err); failed && first { // a power cut may have broken the index, which is only a cache
+		if err := os.Remove(filepath.Join(f.repo, "index")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("snapshot: removing an index: %w", err)
+		}
+		s, err = f.scan(ctx, named, base)
+	}
+	if err == nil && !known {
+		if base, err = f.keepUsual(s); err == nil && base != s.base { // once
+			f.have = s.marks
+			s, err = f.scan(ctx, named, base)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := f.dropGone(ctx, s); err != nil {
+		return nil, err
+	}
+	f.have = s.marks
+	return s, nil
 }
 
 // Warm reports whether a snapshot of the whole was taken since the host started: then the next one is quick.
@@ -51,56 +76,27 @@ func (f *Folder) Warm() bool {
 	return f.warm
 }
 
-// index brings the repository's index to what the scan has found. Git looks again at the files that may have changed, and
-// takes in those that have.
-func (f *Folder) index(ctx context.Context, s *scan) error {
-	have := f.have
-	f.have = nil // until all is done
-	if err := f.dropGone(ctx, s, have); err != nil {
-		return err
-	}
-	now := make(map[uint64]uint64, len(s.files))
-	var paths []string // that may have changed
-	for path, file := range s.files {
-		at, is := markOf(path), file.mark()
-		if was, ok := have[at]; !ok || was == 0 || was != is {
-			paths = append(paths, path)
-		}
-		now[at] = is
-	}
-	slices.Sort(paths)
-	for part := range slices.Chunk(paths, chunk) {
-		if _, err := f.git(ctx, zlist(part), "update-index", "-z", "--add", "--remove", "--replace", "--stdin"); err != nil {
-			return err
-		}
-	}
-	f.have = now
-	return nil
-}
-
 // dropGone takes out of the index what the scan has not found. Unless something that was there has gone it need not be read.
-func (f *Folder) dropGone(ctx context.Context, s *scan, have map[uint64]uint64) error {
-	if have != nil {
-		still := 0
-		for path := range s.files {
-			if _, ok := have[markOf(path)]; ok {
-				still++
+func (f *Folder) dropGone(ctx context.Context, s *scan) error {
+	if s.have != nil {
+		gone := false
+		for at := range s.have {
+			if _, still := s.marks[at]; !still {
+				gone = true
+				break
 			}
 		}
-		if still == len(have) {
+		if !gone {
 			return nil
 		}
 	}
 	out, err := f.git(ctx, nil, "ls-files", "-z", "--cached")
-	if err != nil { // it was cut short by a power cut: it is only a cache
-		if err := os.Remove(filepath.Join(f.repo, "index")); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("snapshot: removing a broken index: %w", err)
-		}
-		return nil
+	if err != nil {
+		return err
 	}
 	var gone bytes.Buffer
 	for _, path := range split(out) {
-		if _, ok := s.files[path]; !ok {
+		if _, ok := s.marks[markOf(path)]; !ok {
 			fmt.Fprintf(&gone, "0 %s\t%s\x00", strings.Repeat("0", 40), path)
 		}
 	}
