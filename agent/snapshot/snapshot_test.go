@@ -61,7 +61,6 @@ func TestTakeApply(t *testing.T) {
 	if err != nil || len(over) > 0 {
 		t.Fatal(over, err)
 	}
-	t.Log(changes)
 	back := Reverse(changes)
 	if c, err := f.Check(t.Context(), back); err != nil || len(c) > 0 {
 		t.Fatal(c, err)
