@@ -88,30 +88,45 @@ func (e *PlaceError) Hint() string { return "work in another folder, or run the 
 // Run runs the command within the bounds, and is otherwise as the function Run. A bound that cannot be applied is a
 // *LayerError. A protected file that the command made or changed is moved aside.
 func (b *Box) Run(ctx context.Context, c Command, bounds Bounds) (Outcome, error) {
-	if b.Level() == LevelNone {
-		return Run(ctx, c)
-	}
-	p, done, err := b.policy(c, bounds)
+	j, err := b.Start(ctx, c, bounds)
 	if err != nil {
 		return Outcome{}, err
 	}
-	defer done()
+	return j.within(ctx, c.Timeout)
+}
+
+// Start starts the command within the bounds, and is otherwise as the function Start. What Run says of errors and of
+// protected files holds for the end of the job.
+func (b *Box) Start(ctx context.Context, c Command, bounds Bounds) (*Job, error) {
+	if b.Level() == LevelNone {
+		return Start(ctx, c)
+	}
+	p, done, err := b.policy(c, bounds)
+	if err != nil {
+		return nil, err
+	}
 	before := takeStock(p)
 	c.Env = p.Env
-	out, err := run(ctx, c, func(cmd *exec.Cmd) (tree, error) { return launch(cmd, p) })
-	if layer := (*LayerError)(nil); errors.As(err, &layer) {
-		b.report.forget()
-		return out, err
+	j, err := begin(ctx, c, func(cmd *exec.Cmd) (tree, error) { return launch(cmd, p) }, func(out *Outcome, err error) error {
+		defer done()
+		if layer := (*LayerError)(nil); errors.As(err, &layer) {
+			b.report.forget()
+			return err
+		}
+		var moveErr error
+		out.Moved, moveErr = before.settle(filepath.Join(bounds.Scratch, "aside"))
+		return errors.Join(err, moveErr)
+	})
+	if err != nil {
+		done()
 	}
-	var moveErr error
-	out.Moved, moveErr = before.settle(filepath.Join(bounds.Scratch, "aside"))
-	return out, errors.Join(err, moveErr)
+	return j, err
 }
 
 // policy makes the bounds exact: real paths, what is protected and hidden in them. done must be called at the end of the
 // command.
 func (b *Box) policy(c Command, bounds Bounds) (p policy, done func(), err error) {
-	p = policy{Level: b.Level(), Argv: c.Argv, Dir: c.Dir, Umask: -1, Network: bounds.Network}
+	p = policy{Level: b.Level(), Argv: c.Argv, Dir: c.Dir, Umask: -1, Network: bounds.Network, Terminal: c.PTY}
 	if b.options.Umask != 0 {
 		p.Umask = b.options.Umask
 	}

@@ -139,6 +139,15 @@ func (b *boxed) end(exited <-chan struct{}) {
 	}
 }
 
+// send has the helper signal the command: at level 3 the host cannot see it, and the group that it sees is the helper's.
+func (b *boxed) send(name string) error {
+	_, err := b.orders.Write([]byte{orderSignal, byte(signalNumbers[name])})
+	if err != nil && !errors.Is(err, syscall.EPIPE) { // EPIPE: it has ended
+		return fmt.Errorf("sandbox: sending %s: %w", name, err)
+	}
+	return nil
+}
+
 func (b *boxed) left() []Process {
 	if b.level < 3 {
 		return b.tree.left()

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"unicode/utf8"
 )
 
 // maxLine is the longest piece that a cleaner holds back while it waits for the end of a line, in bytes.
@@ -16,6 +17,7 @@ type cleaner struct {
 	state    escape
 	swallow  int  // bytes of a control string so far
 	returned bool // a carriage return came: the next character overwrites the line
+	given    bool // the beginning of the line was given out
 }
 
 type escape byte
@@ -103,7 +105,7 @@ func (c *cleaner) inControl(b byte) {
 
 func (c *cleaner) plain(b byte) {
 	if b == '\n' {
-		c.returned = false
+		c.returned, c.given = false, false
 		c.line = append(c.line, '\n')
 		c.flush()
 		return
@@ -127,11 +129,32 @@ func (c *cleaner) plain(b byte) {
 func (c *cleaner) put(p ...byte) {
 	if c.returned && len(p) > 0 {
 		c.line, c.returned = c.line[:0], false
+		if c.given { // it cannot be taken back: what overwrites it is a line of its own
+			c.line, c.given = append(c.line, '\n'), false
+		}
 	}
 	c.line = append(c.line, p...)
 	if len(c.line) >= maxLine {
 		c.flush()
 	}
+}
+
+// give emits what there is of a line, as far as its characters are whole.
+func (c *cleaner) give() {
+	n := len(c.line)
+	for cut := 0; cut < utf8.UTFMax && n > 0 && !utf8.Valid(c.line[max(0, n-utf8.UTFMax):n]); cut++ {
+		if r, _ := utf8.DecodeLastRune(c.line[:n]); r != utf8.RuneError {
+			break
+		}
+		n--
+	}
+	if n == 0 {
+		return
+	}
+	rest := append([]byte(nil), c.line[n:]...)
+	c.line, c.given = c.line[:n], true
+	c.flush()
+	c.line = append(c.line, rest...)
 }
 
 func (c *cleaner) flush() {

@@ -41,7 +41,8 @@ type helper struct {
 	policy policy
 	orders *os.File
 	status *os.File
-	ending atomic.Bool // the command was asked to end: wait for all of it
+	ending atomic.Bool  // the command was asked to end: wait for all of it
+	child  atomic.Int32 // the command; 0 before it has started
 }
 
 func help() int {
@@ -93,9 +94,15 @@ func (h *helper) obey() {
 			}
 			os.Exit(exitUnbounded)
 		}
-		if n == 1 && order[0] == orderEnd && h.policy.Level == 3 {
+		switch {
+		case n == 1 && order[0] == orderEnd && h.policy.Level == 3:
 			h.ending.Store(true)
 			_ = unix.Kill(-1, unix.SIGTERM) // ESRCH: nothing is there
+			_ = unix.Kill(-1, unix.SIGCONT) // one that was stopped hears of it
+		case n == 1 && order[0] == orderSignal:
+			if n, err := h.orders.Read(order); n == 1 && err == nil && h.child.Load() != 0 {
+				_ = unix.Kill(-int(h.child.Load()), syscall.Signal(order[0])) // ESRCH: it has ended
+			}
 		}
 	}
 }
@@ -116,13 +123,14 @@ func (h *helper) run() int {
 		argv = append([]string{"coder"}, argv[1:]...) // it goes by its name
 	}
 	child, err := syscall.ForkExec(p.Argv[0], argv, &syscall.ProcAttr{
-		Dir: p.Dir, Env: p.Env, Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setsid: true},
+		Dir: p.Dir, Env: p.Env, Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setsid: true, Setctty: p.Terminal},
 	})
 	if err != nil {
 		var errno syscall.Errno
 		errors.As(err, &errno)
 		return h.fail(fmt.Errorf("starting %s: %w", p.Argv[0], err), errno)
 	}
+	h.child.Store(int32(child))
 	st := h.attend(child)
 	h.say(st)
 	return st.Code

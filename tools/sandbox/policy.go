@@ -17,6 +17,8 @@ type policy struct {
 	Umask   int      `json:"umask"`             // of the command; -1 is the host's
 	Network bool     `json:"network,omitempty"` // that of the machine
 
+	Terminal bool `json:"terminal,omitempty"` // its input, output and errors are a terminal, which it is to control
+
 	Writable  []string  `json:"writable,omitempty"`  // folders that the command may change
 	Pinned    []string  `json:"pinned,omitempty"`    // in Writable: may change, but cannot be moved away
 	Protected []string  `json:"protected,omitempty"` // in Writable: may not change
@@ -69,8 +71,11 @@ func readPolicy(r io.Reader) (p policy, err error) {
 	return p, json.Unmarshal(data, &p)
 }
 
-// orderEnd asks the helper to ask every process of the command to end.
-const orderEnd = 'e'
+// The orders to the helper.
+const (
+	orderEnd    = 'e' // ask every process of the command to end
+	orderSignal = 's' // send the signal whose number is the next byte to the command's process group
+)
 
 // helperName is the first argument that makes the program a helper.
 const helperName = "__sandbox"

@@ -7,13 +7,11 @@ package sandbox
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"slices"
 	"syscall"
 	"time"
 )
@@ -28,14 +26,16 @@ const (
 	patience = 1500 * time.Millisecond
 )
 
-// A Command is a program to run. It has no standard input and no terminal.
+// A Command is a program to run.
 type Command struct {
 	Argv    []string      // the program, by absolute path, and its arguments
 	Dir     string        // absolute
 	Env     []string      // as KEY=value, all of it
 	Stdout  io.Writer     // gets output and errors in the order of writing, from one goroutine at a time
 	Quiet   bool          // drop what it writes to its standard error
-	Timeout time.Duration // 0: only the context ends it
+	Timeout time.Duration // for Run; 0: only the context ends it
+	Input   bool          // its standard input is open: see Job.Write. Else it has none
+	PTY     bool          // it runs in a terminal of its own, of 120 columns and 40 lines; there is input then
 }
 
 // An Outcome says how a command ended.
@@ -58,6 +58,7 @@ type Process struct {
 // A tree is all that a command started.
 type tree interface {
 	end(exited <-chan struct{})               // asks all to end, then kills
+	send(signal string) error                 // to the command and its process group
 	left() []Process                          // what outlived the command
 	drain(r *os.File, copied <-chan struct{}) // lets the reader of the output come to its end, for a bounded time
 	close()
@@ -72,69 +73,34 @@ type reporter interface {
 // command started is ended: asked first, then killed. The error of a dead ctx is its cause; a command that ran and failed
 // is no error.
 func Run(ctx context.Context, c Command) (Outcome, error) {
-	marker := "CODER_CALL=" + rand.Text() // finds children that left the process group
-	c.Env = append(slices.Clip(c.Env), marker)
-	return run(ctx, c, func(cmd *exec.Cmd) (tree, error) { return start(cmd, marker) })
+	j, err := Start(ctx, c)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return j.within(ctx, c.Timeout)
 }
 
 // run is Run with a way to start the command.
 func run(ctx context.Context, c Command, launch func(*exec.Cmd) (tree, error)) (Outcome, error) {
-	if err := context.Cause(ctx); err != nil {
+	j, err := begin(ctx, c, launch, nil)
+	if err != nil {
 		return Outcome{}, err
 	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		return Outcome{}, fmt.Errorf("sandbox: opening a pipe: %w", err)
-	}
-	defer r.Close()
-	cmd := &exec.Cmd{Path: c.Argv[0], Args: c.Argv, Dir: c.Dir, Env: c.Env, Stdout: w}
-	if !c.Quiet {
-		cmd.Stderr = w
-	}
-	begin := time.Now()
-	t, err := launch(cmd)
-	w.Close()
-	if err != nil {
-		return Outcome{}, fmt.Errorf("sandbox: starting %s: %w", c.Argv[0], err)
-	}
-	defer t.close()
+	return j.within(ctx, c.Timeout)
+}
 
-	copied := make(chan struct{})
-	go func() {
-		defer close(copied)
-		_, _ = io.Copy(c.Stdout, r) // the end of a pipe, however it comes, is the end of the output
-	}()
-	exited := make(chan struct{})
-	var waitErr error
-	go func() {
-		defer close(exited)
-		waitErr = cmd.Wait()
-	}()
-
-	out := Outcome{}
-	cancelled, timedOut := await(ctx, exited, c.Timeout)
+// within waits for the end of the job, and ends it when ctx ends or the time is up.
+func (j *Job) within(ctx context.Context, limit time.Duration) (Outcome, error) {
+	cancelled, timedOut := await(ctx, j.Done(), limit)
 	if cancelled || timedOut {
-		t.end(exited)
+		j.End()
 	}
-	t.drain(r, copied)
-	out.TimedOut, out.Duration = timedOut, time.Since(begin)
-	if !closed(exited) {
-		// Only a process in uninterruptible sleep gets here.
-		out.Running, out.Code = []Process{{PID: cmd.Process.Pid, Name: cmd.Path}}, -1
-	} else {
-		out.Running = t.left()
-		err := out.read(cmd.ProcessState, waitErr)
-		if r, ok := t.(reporter); ok && err == nil {
-			err = r.report(&out, cancelled || timedOut)
-		}
-		if err != nil && !cancelled {
-			return out, err
-		}
-	}
+	out, err := j.Wait()
+	out.TimedOut = timedOut
 	if cancelled {
 		return out, context.Cause(ctx)
 	}
-	return out, nil
+	return out, err
 }
 
 // await waits for the first of: the exit, the end of ctx, the end of the time.

@@ -15,11 +15,11 @@ var shown struct {
 	starts int
 }
 
-// begin starts the command. To give it ids in a namespace of its own, this process writes to a file of the child in /proc,
+// spawn starts the command. To give it ids in a namespace of its own, this process writes to a file of the child in /proc,
 // which belongs to root while we have closed our memory to other programs (PR_SET_DUMPABLE): the child is our copy until
 // its exec. So we open it for that long, a millisecond or two. What runs at the same time in a namespace of its own does
 // not see us at all, and other programs of the user are as they were before they knew of us.
-func begin(cmd *exec.Cmd) (err error) {
+func spawn(cmd *exec.Cmd) (err error) {
 	if cmd.SysProcAttr == nil || len(cmd.SysProcAttr.UidMappings) == 0 {
 		return cmd.Start()
 	}

@@ -42,12 +42,12 @@ func TestAClosedProcessGivesIdsToItsChildren(t *testing.T) {
 	for range 8 {
 		starts.Go(func() {
 			cmd := apart("/bin/true")
-			if err := begin(cmd); err != nil {
+			if err := spawn(cmd); err != nil {
 				t.Errorf("starting: %v", err)
 			} else if err := cmd.Wait(); err != nil {
 				t.Error(err)
 			}
-			if err := begin(apart("/nowhere")); !errors.Is(err, os.ErrNotExist) {
+			if err := spawn(apart("/nowhere")); !errors.Is(err, os.ErrNotExist) {
 				t.Errorf("starting what is not there: %v", err)
 			}
 		})

@@ -4,5 +4,5 @@ package sandbox
 
 import "os/exec"
 
-// begin starts the command.
-func begin(cmd *exec.Cmd) error { return cmd.Start() }
+// spawn starts the command.
+func spawn(cmd *exec.Cmd) error { return cmd.Start() }

@@ -4,8 +4,11 @@ package sandbox
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -18,12 +21,19 @@ type group struct {
 }
 
 func start(cmd *exec.Cmd, marker string) (tree, error) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: isTerminal(cmd)} // Ctty 0 is its input
 	return startAs(cmd, marker)
 }
 
+// isTerminal reports whether the command was given a terminal: a pipe is never its input and its output at once.
+func isTerminal(cmd *exec.Cmd) bool {
+	in, isFile := cmd.Stdin.(*os.File)
+	out, isOut := cmd.Stdout.(*os.File)
+	return isFile && isOut && in == out
+}
+
 func startAs(cmd *exec.Cmd, marker string) (tree, error) {
-	if err := begin(cmd); err != nil {
+	if err := spawn(cmd); err != nil {
 		return nil, err
 	}
 	return &group{root: cmd.Process.Pid, marker: marker}, nil
@@ -55,6 +65,22 @@ func (t *group) end(exited <-chan struct{}) {
 			return
 		}
 	}
+}
+
+// signals are those that a job can be sent.
+var signals = slices.Sorted(maps.Keys(signalNumbers))
+
+var signalNumbers = map[string]syscall.Signal{
+	"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL, "HUP": syscall.SIGHUP, "QUIT": syscall.SIGQUIT,
+	"USR1": syscall.SIGUSR1, "USR2": syscall.SIGUSR2, "STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT,
+}
+
+// send signals the process group of the root.
+func (t *group) send(name string) error {
+	if err := syscall.Kill(-t.root, signalNumbers[name]); err != nil && !errors.Is(err, syscall.ESRCH) { // ESRCH: it ended meanwhile
+		return fmt.Errorf("sandbox: sending %s: %w", name, err)
+	}
+	return nil
 }
 
 func (t *group) signal(sig syscall.Signal, exited <-chan struct{}) {

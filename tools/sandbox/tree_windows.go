@@ -10,16 +10,16 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// A job is all that a command started: a job object, which children cannot leave. Windows has no way to ask a
+// A jobObject is all that a command started: a job object, which children cannot leave. Windows has no way to ask a
 // process politely, so end kills; and what is left when the command ends is killed with the job.
-type job struct{ handle windows.Handle }
+type jobObject struct{ handle windows.Handle }
 
 func start(cmd *exec.Cmd, _ string) (tree, error) {
 	h, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
 		return nil, err
 	}
-	t := &job{handle: h}
+	t := &jobObject{handle: h}
 	info := windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION{}
 	info.BasicLimitInformation.LimitFlags = windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
 	_, err = windows.SetInformationJobObject(h, windows.JobObjectExtendedLimitInformation,
@@ -42,7 +42,7 @@ func start(cmd *exec.Cmd, _ string) (tree, error) {
 	return t, nil
 }
 
-func (t *job) adopt(pid int) error {
+func (t *jobObject) adopt(pid int) error {
 	const access = windows.PROCESS_SET_QUOTA | windows.PROCESS_TERMINATE
 	h, err := windows.OpenProcess(access, false, uint32(pid))
 	if err != nil {
@@ -52,17 +52,22 @@ func (t *job) adopt(pid int) error {
 	return windows.AssignProcessToJobObject(t.handle, h)
 }
 
-func (t *job) close() { _ = windows.CloseHandle(t.handle) }
+func (t *jobObject) close() { _ = windows.CloseHandle(t.handle) }
 
-func (t *job) end(exited <-chan struct{}) {
+func (t *jobObject) end(exited <-chan struct{}) {
 	_ = windows.TerminateJobObject(t.handle, 1)
 	<-exited
 }
 
-func (t *job) left() []Process { return nil }
+// signals are those that a job can be sent: Windows has no others for a process without a console.
+var signals = []string{"KILL"}
+
+func (t *jobObject) send(string) error { return windows.TerminateJobObject(t.handle, 1) }
+
+func (t *jobObject) left() []Process { return nil }
 
 // drain waits for the end of the pipe. Pipes have no deadlines here, so a child that holds it is killed.
-func (t *job) drain(_ *os.File, copied <-chan struct{}) {
+func (t *jobObject) drain(_ *os.File, copied <-chan struct{}) {
 	late := time.NewTimer(drain)
 	defer late.Stop()
 	select {
