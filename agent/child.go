@@ -173,9 +173,11 @@ func (h *Host) deleteBelow(ctx context.Context, key string) error {
 		if err != nil {
 			return err
 		}
+		h.opts.Jobs.Drop(child.key)
 		if err := child.delete(ctx); err != nil {
 			return err
 		}
+		h.opts.Jobs.Drop(child.key)
 	}
 	return nil
 }

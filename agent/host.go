@@ -157,6 +157,7 @@ func (h *Host) Close() error {
 	h.closed = true
 	h.mu.Unlock()
 	h.cancel(ErrShutdown)
+	h.opts.Jobs.Close()
 	h.owned.Wait()
 	return errors.Join(h.store.Close(), h.lock.Unlock())
 }
@@ -278,9 +279,11 @@ func (h *Host) Delete(ctx context.Context, name string) error {
 	if err := h.deleteBelow(ctx, a.key); err != nil {
 		return err
 	}
+	h.opts.Jobs.Drop(a.key)
 	if err := a.delete(ctx); err != nil {
 		return err
 	}
+	h.opts.Jobs.Drop(a.key) // what its turn started before it ended
 	if err := h.deleteBelow(ctx, a.key); err != nil { // what its turn made before it ended
 		return err
 	}

@@ -88,7 +88,7 @@ func (t Tool) Judge(input json.RawMessage, p permission.Policy) permission.Verdi
 	}
 	return p.Judge(permission.Call{
 		Tool: t.Name, Effect: cmp.Or(action.Effect, t.Effect), Reads: action.Reads, Writes: action.Writes,
-		Command: action.Command, Dir: action.Workdir, URL: cmp.Or(t.Backend, action.URL), Chosen: t.Backend != "",
+		Command: action.Command, Typed: action.Typed, Dir: action.Workdir, URL: cmp.Or(t.Backend, action.URL), Chosen: t.Backend != "",
 		Reach: permission.Reach{Network: action.Network, Unsandboxed: action.Unsandboxed},
 	})
 }

@@ -51,6 +51,7 @@ type Options struct {
 	Audit     *audit.Log                           // of decisions and executions; nil: none is kept. The host does not close it
 	Snapshots *snapshot.Store                      // of what turns may change; nil: none is kept, and nothing can be undone
 	Unkept    string                               // without Snapshots: why there are none, told once in each session that changes files; "" tells nothing
+	Jobs      Jobs                                 // that the tools start; nil: they start none
 	Changed   func()                               // called after Busy or Planned may have changed; must not block or call the host
 
 	// FindFiles finds files of the agent's workdir by some letters of their names; nil: findFiles is refused. It is called on
@@ -84,6 +85,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Jobs == nil {
+		o.Jobs = noJobs{}
 	}
 	if o.Changed == nil {
 		o.Changed = func() {}

@@ -54,6 +54,7 @@ type Action struct {
 	Reads   []string // paths as the model gave them
 	Writes  []string
 	Command string
+	Typed   bool   // Command is no command, but typed to one that runs
 	Workdir string // of the command, as the model gave it; "" is the session's
 	URL     string // with Network
 

@@ -134,6 +134,8 @@ func (t *turn) run(ctx context.Context) (chat.FinishReason, error) {
 			return chat.FinishLoop, &CircleError{Calls: t.agent.host.nameCalls(owed.circle.Calls), Times: owed.circle.Times}
 		case owed.Reply && owed.tell:
 			err = t.tellCircle(owed.circle)
+		case owed.Reply && len(owed.jobs) > 0:
+			err = t.tellJobs(owed.jobs)
 		case owed.Reply:
 			err = t.reply(ctx, owed.Cut)
 		default:
@@ -153,6 +155,7 @@ type owedNow struct {
 	spent        *BudgetError // with a reply or a compaction: the turn may cost no more
 	circle       chat.Circle
 	tell, stuck  bool              // the model must hear of the circle; the turn must end
+	jobs         []Job             // with a reply: they have ended, and the model must hear of it
 	finish       chat.FinishReason // when nothing is owed
 }
 
@@ -170,6 +173,9 @@ func (t *turn) owed(ctx context.Context) (o owedNow, err error) {
 		}
 		return nil
 	})
+	if o.Reply {
+		o.jobs = t.agent.host.opts.Jobs.News(t.agent.key, t.agent.scratch())
+	}
 	return o, err
 }
 

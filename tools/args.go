@@ -31,6 +31,8 @@ var aliases = map[string]string{
 	"replacements": "edits", "changes": "edits", "patch": "input", "patchtext": "input", "diff": "input",
 	"message": "prompt", "task": "prompt", "instructions": "prompt", "delay": "in", "date": "at", "time": "at", "interval": "every",
 	"timezone": "tz", "scheduleid": "id",
+	"jobid": "id", "shellid": "id", "bashid": "id", "chars": "input", "stdin": "input", "wait": "wait_s", "waitseconds": "wait_s",
+	"runinbackground": "background", "isbackground": "background", "tty": "pty", "terminal": "pty",
 	"uri": "url", "link": "url", "address": "url", "href": "url",
 	"todos": "items", "tasks": "items", "todolist": "items", "list": "items",
 }

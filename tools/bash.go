@@ -24,6 +24,9 @@ type bashArgs struct {
 	Workdir  string `json:"workdir,omitempty" jsonschema:"folder to run in; cd does not outlast a call"`
 	TimeoutS int    `json:"timeout_s,omitempty" jsonschema:"seconds, 120 unless given, at most 600"`
 
+	Background bool `json:"background,omitempty" jsonschema:"do not wait for the end: for servers and watchers"`
+	PTY        bool `json:"pty,omitempty" jsonschema:"run it in a terminal"`
+
 	Network     bool `json:"network,omitempty" jsonschema:"ask for the network"`
 	Unsandboxed bool `json:"unsandboxed,omitempty" jsonschema:"ask to run outside the sandbox; the user is asked each time"`
 }
@@ -37,13 +40,16 @@ func (a bashArgs) Action() agent.Action {
 	}
 }
 
-// A shell runs commands in a box.
-type shell struct{ box *sandbox.Box }
+// A shell runs commands in a box, and leaves to the jobs what goes on; nil jobs take nothing.
+type shell struct {
+	box  *sandbox.Box
+	jobs *Jobs
+}
 
 // Bash returns the bash tool: runs a command in the box.
-func Bash(box *sandbox.Box) agent.Tool {
+func Bash(box *sandbox.Box, jobs *Jobs) agent.Tool {
 	return tool("bash", permission.Runs,
-		"Run a shell command. There is no terminal and no input. Of long output you get the beginning and the end, with the whole in a file: no need for head or tail. When the time is up the command is ended.", shell{box}.run)
+		"Run a shell command. There is no terminal and no input unless you ask for them. Of long output you get the beginning and the end, with the whole in a file: no need for head or tail. When the time is up, or with background, it goes on as a job: see the job tool.", shell{box, jobs}.run)
 }
 
 // bashDetails is for front-ends.
@@ -61,63 +67,115 @@ type bashDetails struct {
 }
 
 func (sh shell) run(ctx context.Context, s session, a bashArgs) (agent.Result, error) {
-	dir, err := folder(ctx, s, a.Workdir)
+	c, err := sh.command(ctx, s, a)
 	if err != nil {
 		return agent.Result{}, err
+	}
+	if a.Background {
+		return sh.background(ctx, s, a, c)
+	}
+	r, err := sh.start(ctx, s, a, c)
+	if err != nil {
+		return agent.Result{}, err
+	}
+	limit := time.Duration(seconds(a.TimeoutS)) * time.Second
+	late := time.NewTimer(limit)
+	defer late.Stop()
+	timedOut := false
+	select {
+	case <-r.run.Done():
+	case <-ctx.Done():
+		r.run.End()
+	case <-late.C:
+		r.out.close()
+		left, err := sh.leave(ctx, s, a, r)
+		if err == nil {
+			return sh.left(ctx, s, r, left, fmt.Sprintf("after %d s the command goes on as job %s", int(limit.Seconds()), left.ID))
+		}
+		timedOut = true
+		r.run.End()
+	}
+	return sh.ended(ctx, r, limit, timedOut)
+}
+
+// command is the command as the box takes it, but for its output.
+func (sh shell) command(ctx context.Context, s session, a bashArgs) (c sandbox.Command, err error) {
+	if c.Dir, err = folder(ctx, s, a.Workdir); err != nil {
+		return c, err
 	}
 	environ, err := s.Environ(ctx)
 	if err != nil {
-		return agent.Result{}, err
+		return c, err
 	}
 	if err := runnable(a.Command); err != nil {
-		return agent.Result{}, err
+		return c, err
 	}
-	argv, err := sandbox.Shell(environ, a.Command)
+	c.Argv, err = sandbox.Shell(environ, a.Command)
+	c.Env, c.PTY, c.Input = commandEnv(environ), a.PTY, a.Background
+	return c, err
+}
+
+// ended waits for the end of a command in the foreground, and tells of it.
+func (sh shell) ended(ctx context.Context, r *job, limit time.Duration, timedOut bool) (agent.Result, error) {
+	done, err := r.run.Wait()
+	err = errors.Join(err, r.clean.Flush())
+	r.out.close()
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
 	if err != nil {
+		r.out.out.Discard()
 		return agent.Result{}, err
 	}
-	out := sandbox.Output{
-		MaxBytes: maxBytes, MaxLines: maxLines, Keep: maxLog,
-		Open: func() (*os.File, error) { return scratchFile(context.WithoutCancel(ctx), s, "bash") },
-	}
-	limit := time.Duration(seconds(a.TimeoutS)) * time.Second
-	shown := newLive(ctx, s, &out)
-	clean := s.Redacting(shown) // also what is kept in a file holds no secret
-	reach := agent.Granted(ctx)
-	done, err := sh.start(ctx, s, reach, sandbox.Command{Argv: argv, Dir: dir, Env: commandEnv(environ), Stdout: clean, Timeout: limit})
-	err = errors.Join(err, clean.Flush())
-	shown.close()
-	if err != nil {
-		out.Discard()
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		return agent.Result{}, err
-	}
-	x := out.Finish()
+	done.TimedOut = timedOut
+	x := r.out.out.Finish()
+	bounds := sh.bounds(agent.Granted(ctx))
 	return agent.Result{
-		Text: bashText(x, done, limit, sh.bounds(reach).explain(x, done)), Exit: new(done.Code),
+		Text: bashText(x, done, limit, bounds.explain(x, done)), Exit: new(done.Code),
 		Details: bashDetails{
 			ExitCode: done.Code, Signal: done.Signal, DurationMS: done.Duration.Milliseconds(), TimedOut: done.TimedOut,
-			Truncated: x.Cut, Log: x.Log, Running: done.Running, Ended: done.Ended, Moved: done.Moved, Sandbox: sh.bounds(reach).String(),
+			Truncated: x.Cut, Log: x.Log, Running: done.Running, Ended: done.Ended, Moved: done.Moved, Sandbox: bounds.String(),
 		},
 	}, nil
 }
 
-// start runs the command with what it was granted to reach.
-func (sh shell) start(ctx context.Context, s session, reach permission.Reach, c sandbox.Command) (sandbox.Outcome, error) {
+// start starts the command with what it was granted to reach.
+func (sh shell) start(ctx context.Context, s session, a bashArgs, c sandbox.Command) (*job, error) {
+	out := newLive(ctx, s, &sandbox.Output{
+		MaxBytes: maxBytes, MaxLines: maxLines, Keep: maxLog,
+		Open: func() (*os.File, error) { return scratchFile(context.WithoutCancel(ctx), s, "bash") },
+	})
+	r := &job{out: out, clean: s.Redacting(out)} // also what is kept in a file holds no secret
+	c.Stdout = r.clean
+	reach := agent.Granted(ctx)
+	var err error
 	if !sh.bounds(reach).hold() {
-		return sandbox.Run(ctx, c)
+		r.run, err = sandbox.Start(ctx, c)
+		return r, sh.failed(ctx, r, err)
 	}
 	workdir, err := s.Workdir(ctx)
 	if err != nil {
-		return sandbox.Outcome{}, err
+		return nil, err
 	}
 	scratch, err := s.ScratchDir(ctx)
 	if err != nil {
-		return sandbox.Outcome{}, err
+		return nil, err
 	}
-	return sh.box.Run(ctx, c, sandbox.Bounds{Workdir: workdir, Scratch: scratch, Network: reach.Network})
+	b := sandbox.Bounds{Workdir: workdir, Scratch: scratch, Network: reach.Network}
+	r.run, err = sh.box.Start(ctx, c, b)
+	return r, sh.failed(ctx, r, err)
+}
+
+// failed is the error of a command that could not be started.
+func (sh shell) failed(ctx context.Context, r *job, err error) error {
+	if err == nil {
+		return nil
+	}
+	r.out.close()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 func (sh shell) bounds(reach permission.Reach) bounds { return bounds{sh.box, reach} }
@@ -166,16 +224,12 @@ func seconds(given int) int {
 
 func bashText(x sandbox.Excerpt, done sandbox.Outcome, limit time.Duration, hint string) string {
 	var b strings.Builder
-	b.WriteString(x.Head)
+	writeExcerpt(&b, x)
 	line := func(format string, args ...any) {
 		if b.Len() > 0 && !strings.HasSuffix(b.String(), "\n") {
 			b.WriteByte('\n')
 		}
 		fmt.Fprintf(&b, format, args...)
-	}
-	if x.Cut {
-		line("… %s (%s) left out here; %s …\n", many(x.CutLines, "line"), byteCount(x.CutBytes), whereLog(x))
-		b.WriteString(x.Tail)
 	}
 	if len(done.Running) > 0 && !done.TimedOut {
 		line("(still running, its output no longer read: %s)", processes(done.Running))
@@ -188,7 +242,7 @@ func bashText(x sandbox.Excerpt, done sandbox.Outcome, limit time.Duration, hint
 	}
 	switch {
 	case done.TimedOut:
-		line("(ended after %d s: the time was up, and everything it had started was ended with it; give a larger timeout_s, at most %d, or make it do less)", int(limit.Seconds()), bashMaxTimeout)
+		line("(ended after %d s: the time was up, and everything it had started was ended with it; make it do less)", int(limit.Seconds()))
 	case done.Signal != "":
 		line("ended by signal: %s", done.Signal)
 	case done.Code != 0:
@@ -200,6 +254,19 @@ func bashText(x sandbox.Excerpt, done sandbox.Outcome, limit time.Duration, hint
 		line("%s", hint)
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// writeExcerpt writes the beginning and the end, with a line between them that says what is left out.
+func writeExcerpt(b *strings.Builder, x sandbox.Excerpt) {
+	b.WriteString(x.Head)
+	if !x.Cut {
+		return
+	}
+	if b.Len() > 0 && !strings.HasSuffix(x.Head, "\n") {
+		b.WriteByte('\n')
+	}
+	fmt.Fprintf(b, "… %s (%s) left out here; %s …\n", many(x.CutLines, "line"), byteCount(x.CutBytes), whereLog(x))
+	b.WriteString(x.Tail)
 }
 
 func whereLog(x sandbox.Excerpt) string {

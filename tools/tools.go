@@ -1,4 +1,4 @@
-// Package tools holds the tools that every agent has: read, write, edit, apply_patch, bash, grep, glob, schedule,
+// Package tools holds the tools that every agent has: read, write, edit, apply_patch, bash, job, grep, glob, schedule,
 // todo, fetch, ask_user and, where the user's config says how, web_search.
 //
 // Each tool is a thin function that finds its agent in the context, and a function below it that does the work with
@@ -22,6 +22,7 @@ import (
 // Options are what the tools need of the host. The zero value works.
 type Options struct {
 	Sandbox *sandbox.Box // bounds commands; nil bounds nothing
+	Jobs    *Jobs        // the commands that go on; nil: none do
 	Search  *Search      // where web_search asks; nil: there is no such tool
 	Port    func() int   // the host's own, which is never fetched from; nil, or 0: none yet
 }
@@ -29,7 +30,7 @@ type Options struct {
 // All returns the built-in tools, always in the same order: what is sent to the model must not change between two
 // requests, or the provider's cache is lost.
 func All(o Options) []agent.Tool {
-	list := []agent.Tool{Read(), Write(), Edit(), ApplyPatch(), Bash(o.Sandbox), Grep(), Glob(), Schedule(), Todo(), Fetch(o.Port), AskUser()}
+	list := []agent.Tool{Read(), Write(), Edit(), ApplyPatch(), Bash(o.Sandbox, o.Jobs), Job(o.Jobs), Grep(), Glob(), Schedule(), Todo(), Fetch(o.Port), AskUser()}
 	if o.Search != nil {
 		list = append(list, WebSearch(o.Search))
 	}

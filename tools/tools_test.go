@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/coder-agent/coder/agent"
+	"github.com/coder-agent/coder/agent/chat"
 	"github.com/coder-agent/coder/agent/permission"
 	"github.com/coder-agent/coder/agent/secret"
 	"github.com/coder-agent/coder/tools/pdftext"
@@ -30,6 +31,7 @@ type fakeSession struct {
 	environ      []string
 	seen         map[string]string
 	shown        []agent.Shown   // results of read, the latest first
+	looked       []agent.Shown   // results that show a job
 	trusted      bool            // by the user
 	told         map[string]bool // folders of whose instructions a result tells
 	secrets      *secret.Set
@@ -66,7 +68,12 @@ func (s *fakeSession) Seen(_ context.Context, path string) (string, bool, error)
 	return hash, ok, nil
 }
 
-func (s *fakeSession) Shown(context.Context, string) ([]agent.Shown, error) { return s.shown, nil }
+func (s *fakeSession) Shown(_ context.Context, tool string) ([]agent.Shown, error) {
+	if tool == "read" {
+		return s.shown, nil
+	}
+	return s.looked, nil
+}
 
 func (s *fakeSession) Untold(_ context.Context, folder string) (bool, error) {
 	return s.trusted && !s.told[folder], nil
@@ -125,6 +132,10 @@ func do[A any](t testing.TB, s *fakeSession, run func(context.Context, session, 
 	for _, folder := range res.Told {
 		s.told[folder] = true
 	}
+	if d, ok := res.Details.(jobDetails); ok {
+		details, _ := json.Marshal(d)
+		s.looked = append(s.looked, agent.Shown{Output: chat.Output{Text: res.Text, Details: details}})
+	}
 	return res, err
 }
 
@@ -167,6 +178,7 @@ func TestAllHasAFixedOrderAndTheRightEffects(t *testing.T) {
 		{"edit", permission.Writes},
 		{"apply_patch", permission.Writes},
 		{"bash", permission.Runs},
+		{"job", permission.Runs},
 		{"grep", permission.Reads},
 		{"glob", permission.Reads},
 		{"schedule", permission.Plans},
@@ -237,8 +249,8 @@ func toolBlock(t *testing.T, model string) string {
 
 func TestAModelIsOfferedEditsOrPatches(t *testing.T) {
 	for model, want := range map[string]string{
-		"anthropic/claude-sonnet-4.5": "read write edit bash grep glob schedule todo fetch ask_user",
-		"openai/gpt-5.1":              "read apply_patch bash grep glob schedule todo fetch ask_user",
+		"anthropic/claude-sonnet-4.5": "read write edit bash job grep glob schedule todo fetch ask_user",
+		"openai/gpt-5.1":              "read apply_patch bash job grep glob schedule todo fetch ask_user",
 	} {
 		var names []string
 		for _, tool := range All(Options{}) {
@@ -267,6 +279,12 @@ func TestWhatACallWouldDoIsToldBefore(t *testing.T) {
 		},
 		{"bash names the exact command", "bash", `{"cmd":"go  test\n./..."}`, agent.Action{Summary: "go test ./...", Command: "go  test\n./..."}},
 		{"bash names its folder", "bash", `{"command":"ls","cwd":"/etc"}`, agent.Action{Summary: "ls", Command: "ls", Workdir: "/etc"}},
+		{"to look at a job is to read", "job", `{"job_id":1}`, agent.Action{Summary: "1", Effect: permission.Reads}},
+		{"so is to signal it", "job", `{"id":"1","signal":"TERM"}`, agent.Action{Summary: "TERM to 1", Effect: permission.Reads}},
+		{
+			"to type to a job names what it may reach", "job", `{"id":"2-unsandboxed","chars":"ls\n"}`,
+			agent.Action{Summary: "to 2-unsandboxed: ls", Command: "ls\n", Typed: true, Unsandboxed: true, Effect: permission.Runs},
+		},
 		{"grep without a path reads the workdir", "grep", `{"pattern":"x"}`, agent.Action{Summary: "x", Reads: []string{"."}}},
 		{"grep names its path", "grep", `{"pattern":"x","path":"../y","include":"*.go"}`, agent.Action{Summary: "x in ../y (*.go)", Reads: []string{"../y"}}},
 		{"a glob that leads elsewhere says so", "glob", `{"pattern":"/etc/*.conf"}`, agent.Action{Summary: "/etc/*.conf", Reads: []string{"/etc"}}},
@@ -302,7 +320,7 @@ func TestOutsideAnAgentEveryToolSaysSo(t *testing.T) {
 	inputs := map[string]string{
 		"read": `{"path":"x"}`, "write": `{"path":"x","content":""}`, "edit": `{"path":"x","old":"a","new":"b"}`,
 		"apply_patch": `{"input":"*** Begin Patch\n*** Add File: x\n*** End Patch"}`,
-		"bash":        `{"command":"true"}`, "grep": `{"pattern":"x"}`, "glob": `{"pattern":"x"}`,
+		"bash":        `{"command":"true"}`, "job": `{"id":"1"}`, "grep": `{"pattern":"x"}`, "glob": `{"pattern":"x"}`,
 		"schedule": `{"prompt":"x","in":"1h"}`,
 		"todo":     `{"items":[]}`,
 		"fetch":    `{"url":"https://example.com/"}`,

@@ -30,6 +30,7 @@ type Call struct {
 	Reads   []string // paths as the model gave them, relative to the workdir or absolute
 	Writes  []string
 	Command string // with Runs: the exact command
+	Typed   bool   // Command is what is typed to a program that runs already; what that does with it is not known
 	Dir     string // with Runs: the folder it runs in, as the model gave it; "" is the workdir
 	URL     string // with Network: what is fetched, as the model gave it
 	Chosen  bool   // with URL: the user's config names it; all else in the call is what is sent there
@@ -116,6 +117,8 @@ func (p Policy) Judge(c Call) Verdict {
 
 func (p Policy) judge(row row, c Call) Verdict {
 	switch {
+	case c.Typed:
+		return p.judgeTyped(row, c)
 	case c.Command != "":
 		return p.judgeCommand(row, c)
 	case c.Effect == Network && c.URL != "":

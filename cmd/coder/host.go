@@ -68,7 +68,7 @@ func (s *serveCommand) open(ctx context.Context, log *slog.Logger) (*host, error
 	h.file.sign(s.config.key())
 	h.server = server.New(server.Options{
 		Host: h.agents, Token: token, AllowOrigins: s.allowOrigins, AllowHosts: s.allowHosts, Version: version(), Logger: log,
-		Audit: h.audit, Stop: h.stop, Changed: h.noteChange, Drain: h.drain, Stays: h.stays, Status: func() any { return h.info() },
+		Audit: h.audit, Stop: h.stop, Changed: h.noteChange, Drain: h.drain, Stays: h.used, Status: func() any { return h.info() },
 	})
 	if err := h.file.write(s.config.DataDir); err != nil {
 		return nil, errors.Join(err, h.listener.Close(), h.agents.Close(), h.audit.Close())
@@ -102,7 +102,7 @@ func (h *host) openAgents(ctx context.Context) (*agent.Host, error) {
 	if h.box, err = openBox(ctx, s.config, h.log); err != nil {
 		return nil, err
 	}
-	opts, err := agentOptions(s.config, s.app.environ(), h.box, func() int { return int(h.port.Load()) })
+	opts, err := agentOptions(s.config, s.app.environ(), h.box, tools.NewJobs(h.log, h.noteChange), func() int { return int(h.port.Load()) })
 	if err != nil {
 		return nil, err
 	}
@@ -142,6 +142,9 @@ func (h *host) stays() bool {
 	planned := h.agents.Planned()
 	return planned.Count+planned.Deadlines > 0 && !h.command.hold
 }
+
+// used is stays for who wants another host: jobs would end with this one.
+func (h *host) used() bool { return h.stays() || h.agents.RunningJobs() > 0 }
 
 func (h *host) noteChange() {
 	select {
@@ -209,7 +212,8 @@ func (h *host) drain() {
 // firstVisit is how long a host that ends with its last client waits for its first.
 const firstVisit = 30 * time.Second
 
-// watchIdle ends the host when for the given time nobody was connected, no turn ran and nothing was planned.
+// watchIdle ends the host when for the given time nobody was connected, no turn ran and nothing was planned. Jobs keep it, unless it
+// is to end with its last client: nobody asked for them to stay.
 func (h *host) watchIdle(most time.Duration) {
 	visited := false
 	timer := time.NewTimer(max(most, firstVisit))
@@ -226,7 +230,7 @@ func (h *host) watchIdle(most time.Duration) {
 		}
 		turns, _ := h.agents.Busy()
 		switch {
-		case turns > 0 || h.stays() || h.server.Connections().Sockets > 0:
+		case turns > 0 || h.stays() || most > 0 && h.agents.RunningJobs() > 0 || h.server.Connections().Sockets > 0:
 			visited = true
 			timer.Stop()
 		case visited:

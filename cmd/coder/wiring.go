@@ -14,8 +14,8 @@ import (
 	"github.com/coder-agent/coder/tools/sandbox"
 )
 
-// agentOptions joins the provider and the tools to the host of the agents. port is where it listens, 0 before it does.
-func agentOptions(c config, environ []string, box *sandbox.Box, port func() int) (agent.Options, error) {
+// agentOptions joins the provider and the tools to the host of the agents, which ends the jobs. port is where it listens, 0 before it does.
+func agentOptions(c config, environ []string, box *sandbox.Box, jobs *tools.Jobs, port func() int) (agent.Options, error) {
 	model, err := openrouter.New(openrouter.Options{
 		Key: c.key(), BaseURL: c.BaseURL, Model: c.Model, Title: "coder", Proxy: http.ProxyFromEnvironment,
 	})
@@ -28,7 +28,7 @@ func agentOptions(c config, environ []string, box *sandbox.Box, port func() int)
 	}
 	kept, unkept := snapshots(c.DataDir)
 	return agent.Options{
-		Model: model, Provider: provider(c.BaseURL), ModelID: c.Model, Tools: tools.All(tools.Options{Sandbox: box, Port: port, Search: c.search(model)}), Mode: c.Mode, StepLimit: c.MaxSteps, MaxCost: c.MaxCost,
+		Model: model, Provider: provider(c.BaseURL), ModelID: c.Model, Tools: tools.All(tools.Options{Sandbox: box, Jobs: jobs, Port: port, Search: c.search(model)}), Jobs: jobs, Mode: c.Mode, StepLimit: c.MaxSteps, MaxCost: c.MaxCost,
 		Retention: c.Keep, Rules: c.Rules, Trust: c.trusted(), Private: []string{filepath.Dir(configFile())}, DenyAfter: denyAfter,
 		Level: box.Level(), Sandbox: box.Name(),
 		Snapshots: kept, Unkept: unkept,

@@ -147,6 +147,13 @@ func (j *Job) Write(p []byte) (int, error) {
 	return j.input.Write(p)
 }
 
+// TakesInput reports whether the command has an input that is open.
+func (j *Job) TakesInput() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.input != nil
+}
+
 // endOfInput is what a terminal takes for the end of the input, at the beginning of a line.
 const endOfInput = 0x04
 

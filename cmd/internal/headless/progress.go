@@ -90,6 +90,8 @@ func (p *progress) event(e chat.Event, calls map[string]*call, withText bool) {
 			p.note("told the agent: %s", plain.Line(e.Text, errorWidth))
 		case chat.SnapshotNote:
 			p.note("%s", plain.Line(strings.TrimPrefix(e.Text, "(From coder, not from the user.) "), errorWidth))
+		case "jobs":
+			p.note("told the agent: %s", plain.Line(e.Text, errorWidth))
 		case "instructions":
 			p.note("told the agent what the folder's instructions say, now that they are trusted")
 		}
