@@ -61,6 +61,7 @@ type Bounds struct {
 	Roots   []string // may be changed, too
 	Scratch string   // the session's folder: may be read; its folder tmp is the command's TMPDIR, and /tmp at level 3
 	Network bool     // that of the machine is open
+	Shared  *Network // the loopback that it shares, when Network is closed; nil: it has one of its own
 }
 
 // A LayerError says that a bound could not be applied: the command did not run.
@@ -127,6 +128,9 @@ func (b *Box) Start(ctx context.Context, c Command, bounds Bounds) (*Job, error)
 // command.
 func (b *Box) policy(c Command, bounds Bounds) (p policy, done func(), err error) {
 	p = policy{Level: b.Level(), Argv: c.Argv, Dir: c.Dir, Umask: -1, Network: bounds.Network, Terminal: c.PTY}
+	if !bounds.Network && bounds.Shared != nil {
+		p.shared, p.Shared = bounds.Shared, true
+	}
 	if b.options.Umask != 0 {
 		p.Umask = b.options.Umask
 	}

@@ -2,9 +2,11 @@ package sandbox
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -29,6 +31,9 @@ const ownProgram = "/proc/self/exe"
 
 // launch starts the helper with the policy.
 func launch(cmd *exec.Cmd, p policy) (tree, error) {
+	if p.shared != nil {
+		return p.shared.join(cmd, p)
+	}
 	read, orders, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -38,12 +43,13 @@ func launch(cmd *exec.Cmd, p policy) (tree, error) {
 		return nil, errors.Join(err, read.Close(), orders.Close())
 	}
 	b := &boxed{cmd: cmd, orders: orders, status: status, level: p.Level}
-	// With a processor to spare, a thread that comes back from a system call finds its own: that is 1 to 2 ms for each command.
-	cmd.Path, cmd.Args, cmd.Env, cmd.Dir = ownProgram, []string{"coder", helperName}, []string{"GOMAXPROCS=3", "GOGC=off"}, "/"
-	cmd.ExtraFiles = []*os.File{read, write}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	beHelper(cmd, read, write)
 	if p.Level == 3 {
-		err = b.isolate(cmd.SysProcAttr, p.Network)
+		spaces := uintptr(helperNamespaces)
+		if !p.Network {
+			spaces |= unix.CLONE_NEWNET
+		}
+		err = isolate(cmd.SysProcAttr, spaces)
 	}
 	if err == nil {
 		b.tree, err = startAs(cmd, p.marker)
@@ -63,6 +69,17 @@ func launch(cmd *exec.Cmd, p policy) (tree, error) {
 	return b, nil
 }
 
+// beHelper makes the command our own program as helper, with the pipe of its orders and that of its status.
+func beHelper(cmd *exec.Cmd, orders, status *os.File) {
+	// With a processor to spare, a thread that comes back from a system call finds its own: that is 1 to 2 ms for each command.
+	cmd.Path, cmd.Args, cmd.Env, cmd.Dir = ownProgram, []string{"coder", helperName}, []string{"GOMAXPROCS=3", "GOGC=off"}, "/"
+	cmd.ExtraFiles = []*os.File{orders, status}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+}
+
+// helperNamespaces are those of each helper at level 3, beside that of the network.
+const helperNamespaces = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
+
 // instruct hands the policy over. A helper that dies meanwhile says why at its end.
 func (b *boxed) instruct(p policy) error {
 	err := errors.Join(b.orders.SetWriteDeadline(time.Now().Add(helperPatience)), p.write(b.orders), b.orders.SetWriteDeadline(time.Time{}))
@@ -75,12 +92,9 @@ func (b *boxed) instruct(p policy) error {
 // helperPatience is how long a helper may take to read its policy.
 const helperPatience = 10 * time.Second
 
-// isolate gives the helper namespaces of its own. It keeps the user's ids: files keep their owners, and git its trust.
-func (b *boxed) isolate(a *syscall.SysProcAttr, network bool) error {
-	a.Cloneflags = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
-	if !network {
-		a.Cloneflags |= unix.CLONE_NEWNET
-	}
+// isolate gives a process namespaces of its own. It keeps the user's ids: files keep their owners, and git its trust.
+func isolate(a *syscall.SysProcAttr, spaces uintptr) error {
+	a.Cloneflags = spaces
 	// Capabilities within the namespaces go at the exec of the helper, unless they are ambient.
 	a.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_NET_ADMIN, unix.CAP_SETPCAP}
 	if os.Geteuid() != 0 {
@@ -88,6 +102,7 @@ func (b *boxed) isolate(a *syscall.SysProcAttr, network bool) error {
 		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}}
 		return nil
 	}
+	a.AmbientCaps = append(a.AmbientCaps, unix.CAP_SETUID, unix.CAP_SETGID) // a keeper gives its helpers all of the ids
 	var err error
 	if a.UidMappings, err = identity("/proc/self/uid_map"); err != nil {
 		return err
@@ -168,8 +183,19 @@ func (b *boxed) report(o *Outcome, killed bool) error {
 	if err := b.status.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
 		return err
 	}
+	said, _ := readAll(b.status) // who holds the pipe for longer has nothing to say
+	return readReport(said, o, killed)
+}
+
+// maxStatus bounds what a helper says, in bytes: a list of what was left, with its names.
+const maxStatus = 64 << 10
+
+func readAll(r io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(r, maxStatus)) }
+
+// readReport reads what a helper has said.
+func readReport(said []byte, o *Outcome, killed bool) error {
 	var st status
-	for lines := bufio.NewScanner(b.status); lines.Scan(); {
+	for lines := bufio.NewScanner(bytes.NewReader(said)); lines.Scan(); {
 		if err := json.Unmarshal(lines.Bytes(), &st); err != nil {
 			return fmt.Errorf("sandbox: what the helper says: %w", err)
 		}

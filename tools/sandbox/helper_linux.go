@@ -29,6 +29,9 @@ func Dispatch() {
 	if len(os.Args) < 2 || os.Args[1] != helperName {
 		return
 	}
+	if len(os.Args) > 2 && os.Args[2] == keeperName {
+		os.Exit(keepNetwork())
+	}
 	if len(os.Args) > 2 {
 		os.Exit(probe(os.Args[2:]))
 	}
@@ -143,7 +146,7 @@ func (p policy) apply() error {
 		return fmt.Errorf("hiding the helper: %w", err)
 	}
 	if p.Level == 3 {
-		if !p.Network {
+		if !p.Network && !p.Shared {
 			if err := loopbackUp(); err != nil {
 				return fmt.Errorf("bringing up the loopback device: %w", err)
 			}

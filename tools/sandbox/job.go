@@ -204,6 +204,10 @@ func (j *Job) watch() {
 	var waitErr error
 	go func() {
 		defer close(exited)
+		if far, ok := j.tree.(waiter); ok {
+			far.wait()
+			return
+		}
 		waitErr = j.cmd.Wait()
 	}()
 	killed := false
@@ -217,10 +221,15 @@ func (j *Job) watch() {
 	j.disconnect()
 	j.outcome.Duration = time.Since(j.begun)
 	if !closed(exited) { // only a process in uninterruptible sleep gets here
-		j.outcome.Running, j.outcome.Code = []Process{{PID: j.cmd.Process.Pid, Name: j.cmd.Path}}, -1
+		j.outcome.Code = -1
+		if j.cmd.Process != nil {
+			j.outcome.Running = []Process{{PID: j.cmd.Process.Pid, Name: j.cmd.Path}}
+		}
 	} else {
 		j.outcome.Running = j.tree.left()
-		j.err = j.outcome.read(j.cmd.ProcessState, waitErr)
+		if j.cmd.ProcessState != nil {
+			j.err = j.outcome.read(j.cmd.ProcessState, waitErr)
+		}
 		if r, ok := j.tree.(reporter); ok && j.err == nil {
 			j.err = r.report(&j.outcome, killed)
 		}

@@ -17,6 +17,7 @@ type policy struct {
 	Umask   int      `json:"umask"`             // of the command; -1 is the host's
 	Network bool     `json:"network,omitempty"` // that of the machine
 
+	Shared   bool `json:"shared,omitempty"`   // its loopback is there, and up
 	Terminal bool `json:"terminal,omitempty"` // its input, output and errors are a terminal, which it is to control
 
 	Writable  []string  `json:"writable,omitempty"`  // folders that the command may change
@@ -32,6 +33,7 @@ type policy struct {
 	home    string   // the user's
 	guarded []string // folders of the user in Writable, in which files are protected
 	watched []string // the protected files in them, links as such
+	shared  *Network // in which it runs; nil: none that it shares
 }
 
 // An overlay lets a command change a folder without changing it: what is written goes to Upper.

@@ -64,6 +64,11 @@ type tree interface {
 	close()
 }
 
+// A waiter is a tree whose root is not our child.
+type waiter interface {
+	wait() // returns when the root has ended
+}
+
 // A reporter is a tree that knows more of the command than its exit code.
 type reporter interface {
 	report(o *Outcome, killed bool) error

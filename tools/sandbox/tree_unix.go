@@ -113,8 +113,10 @@ func (t *group) left() []Process {
 	return found
 }
 
-// drain lets the reader of the pipe come to its end, for a bounded time.
-func (t *group) drain(r *os.File, copied <-chan struct{}) {
+func (t *group) drain(r *os.File, copied <-chan struct{}) { drainUntil(r, copied) }
+
+// drainUntil lets the reader of the pipe come to its end, for a bounded time.
+func drainUntil(r *os.File, copied <-chan struct{}) {
 	if err := r.SetReadDeadline(time.Now().Add(drain)); err != nil {
 		r.Close() // a pipe without deadlines: its reader ends with it
 	}
