@@ -81,21 +81,25 @@ func (sh shell) run(ctx context.Context, s session, a bashArgs) (agent.Result, e
 	limit := time.Duration(seconds(a.TimeoutS)) * time.Second
 	late := time.NewTimer(limit)
 	defer late.Stop()
-	timedOut := false
 	select {
 	case <-r.run.Done():
+		return sh.ended(ctx, r, "")
 	case <-ctx.Done():
 		r.run.End()
-	case <-late.C:
+		_, _ = r.run.Wait() // how it ended does not matter: it was not to go on
 		r.out.close()
-		left, err := sh.leave(ctx, s, a, r)
-		if err == nil {
-			return sh.left(ctx, s, r, left, fmt.Sprintf("after %d s the command goes on as job %s", int(limit.Seconds()), left.ID))
-		}
-		timedOut = true
-		r.run.End()
+		r.out.out.Discard()
+		return agent.Result{}, context.Cause(ctx)
+	case <-late.C:
 	}
-	return sh.ended(ctx, r, limit, timedOut)
+	r.out.close()
+	left, err := sh.leave(ctx, s, a, r)
+	if err == nil {
+		return sh.left(s, r, left, fmt.Sprintf("after %d s the command goes on as job %s", int(limit.Seconds()), left.ID))
+	}
+	r.run.End()
+	why := fmt.Sprintf("ended after %d s with everything it had started, because it could not go on as a job: %v", int(limit.Seconds()), err)
+	return sh.ended(ctx, r, why)
 }
 
 // command is the command as the box takes it, but for its output.
@@ -115,23 +119,20 @@ func (sh shell) command(ctx context.Context, s session, a bashArgs) (c sandbox.C
 	return c, err
 }
 
-// ended waits for the end of a command in the foreground, and tells of it.
-func (sh shell) ended(ctx context.Context, r *job, limit time.Duration, timedOut bool) (agent.Result, error) {
+// ended waits for the end of a command in the foreground, and tells of it. late says why it was ended when its time was up.
+func (sh shell) ended(ctx context.Context, r *job, late string) (agent.Result, error) {
 	done, err := r.run.Wait()
 	err = errors.Join(err, r.clean.Flush())
 	r.out.close()
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
 	if err != nil {
 		r.out.out.Discard()
 		return agent.Result{}, err
 	}
-	done.TimedOut = timedOut
+	done.TimedOut = late != ""
 	x := r.out.out.Finish()
 	bounds := sh.bounds(agent.Granted(ctx))
 	return agent.Result{
-		Text: bashText(x, done, limit, bounds.explain(x, done)), Exit: new(done.Code),
+		Text: bashText(x, done, late, bounds.explain(x, done)), Exit: new(done.Code),
 		Details: bashDetails{
 			ExitCode: done.Code, Signal: done.Signal, DurationMS: done.Duration.Milliseconds(), TimedOut: done.TimedOut,
 			Truncated: x.Cut, Log: x.Log, Running: done.Running, Ended: done.Ended, Moved: done.Moved, Sandbox: bounds.String(),
@@ -162,6 +163,9 @@ func (sh shell) start(ctx context.Context, s session, a bashArgs, c sandbox.Comm
 		return nil, err
 	}
 	b := sandbox.Bounds{Workdir: workdir, Scratch: scratch, Network: reach.Network}
+	if b.Shared, err = sh.jobs.share(key(s), scratch, sh.box, a.Background); err != nil {
+		return r, sh.failed(ctx, r, err)
+	}
 	r.run, err = sh.box.Start(ctx, c, b)
 	return r, sh.failed(ctx, r, err)
 }
@@ -222,7 +226,7 @@ func seconds(given int) int {
 	return min(given, bashMaxTimeout)
 }
 
-func bashText(x sandbox.Excerpt, done sandbox.Outcome, limit time.Duration, hint string) string {
+func bashText(x sandbox.Excerpt, done sandbox.Outcome, late, hint string) string {
 	var b strings.Builder
 	writeExcerpt(&b, x)
 	line := func(format string, args ...any) {
@@ -241,8 +245,10 @@ func bashText(x sandbox.Excerpt, done sandbox.Outcome, limit time.Duration, hint
 		line("(%s may not be written by a command: it is now %s, and what was there before stays)", m.Path, m.To)
 	}
 	switch {
+	case done.Crowd > 0:
+		line("%s", crowded(done.Crowd))
 	case done.TimedOut:
-		line("(ended after %d s: the time was up, and everything it had started was ended with it; make it do less)", int(limit.Seconds()))
+		line("(%s)", late)
 	case done.Signal != "":
 		line("ended by signal: %s", done.Signal)
 	case done.Code != 0:
@@ -254,6 +260,11 @@ func bashText(x sandbox.Excerpt, done sandbox.Outcome, limit time.Duration, hint
 		line("%s", hint)
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// crowded says why a command was ended that had started too much.
+func crowded(n int) string {
+	return fmt.Sprintf("(ended, with everything it had started: that were %d processes and threads, as many as a command may have)", n)
 }
 
 // writeExcerpt writes the beginning and the end, with a line between them that says what is left out.

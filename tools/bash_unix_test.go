@@ -95,7 +95,7 @@ func TestBashEndsWhatTakesTooLong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	contains(t, res.Text, "begun\n(ended after 1 s: the time was up, and everything")
+	contains(t, res.Text, "begun\n(ended after 1 s with everything it had started, because it could not go on as a job: ")
 	if d := res.Details.(bashDetails); !d.TimedOut || d.DurationMS > 5000 {
 		t.Errorf("details are %+v", d)
 	}

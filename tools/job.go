@@ -266,6 +266,9 @@ func jobText(x sandbox.Excerpt, none string, about agent.Job, r *job, ended bool
 	if r.err != nil {
 		line("(%v)", r.err)
 	}
+	if r.outcome.Crowd > 0 {
+		line("%s", crowded(r.outcome.Crowd))
+	}
 	for _, m := range r.outcome.Moved {
 		line("(%s may not be written by a command: it is now %s, and what was there before stays)", m.Path, m.To)
 	}
@@ -320,9 +323,10 @@ func (sh shell) background(ctx context.Context, s session, a bashArgs, c sandbox
 	if err != nil {
 		return agent.Result{}, err
 	}
-	if err := sh.jobs.mayStart(key(s), scratch); err != nil {
+	if err := sh.jobs.begin(key(s), scratch); err != nil {
 		return agent.Result{}, err
 	}
+	defer sh.jobs.begun(key(s), scratch)
 	r, err := sh.start(ctx, s, a, c)
 	if err != nil {
 		return agent.Result{}, err
@@ -337,7 +341,7 @@ func (sh shell) background(ctx context.Context, s session, a bashArgs, c sandbox
 	if err := r.await(ctx, sandbox.Cursor{}, jobReacts); err != nil {
 		return agent.Result{}, err
 	}
-	return sh.left(ctx, s, r, about, "started as job "+about.ID)
+	return sh.left(s, r, about, "started as job "+about.ID)
 }
 
 // leave hands a command that runs over to the jobs.
@@ -362,7 +366,7 @@ func (sh shell) leave(ctx context.Context, s session, a bashArgs, r *job) (agent
 }
 
 // left is the result of a command that goes on as a job, with what it has put out so far.
-func (sh shell) left(_ context.Context, s session, r *job, about agent.Job, how string) (agent.Result, error) {
+func (sh shell) left(s session, r *job, about agent.Job, how string) (agent.Result, error) {
 	x, next := r.out.since(sandbox.Cursor{})
 	t := jobTool{sh.jobs}
 	select {

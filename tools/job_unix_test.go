@@ -200,7 +200,7 @@ func TestFiftyJobsAndNoMore(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(w.dir, "ran")); err == nil {
 		t.Error("the 51st began")
 	}
-	contains(t, w.bash(t, `{"command":"echo begun; sleep 300","timeout_s":1}`), "begun\n(ended after 1 s: the time was up")
+	contains(t, w.bash(t, `{"command":"echo begun; sleep 300","timeout_s":1}`), "begun\n(ended after 1 s with everything it had started, because it could not go on as a job: 50 jobs run")
 	contains(t, w.job(t, `{"id":"7","signal":"TERM","wait_s":30}`), "(job 7 has ended by signal: terminated")
 	contains(t, w.bash(t, `{"command":"echo up; sleep 300","background":true}`), "started as job 51")
 	if n := w.jobs.Running(); n != maxJobs {
@@ -212,7 +212,7 @@ func TestFiftyJobsAndNoMore(t *testing.T) {
 		t.Errorf("their end took %v", d)
 	}
 	over()
-	if err := w.jobs.mayStart(key(w), w.scratch); !errors.Is(err, agent.ErrShutdown) {
+	if err := w.jobs.begin(key(w), w.scratch); !errors.Is(err, agent.ErrShutdown) {
 		t.Errorf("a job of a host that has ended: %v", err)
 	}
 }

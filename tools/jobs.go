@@ -35,7 +35,9 @@ type Jobs struct {
 type sessionJobs struct {
 	running map[string]*job // by id, and those that have ended under this host
 	old     []jobRecord     // of hosts before, by their numbers
-	network *sandbox.Network
+
+	network  *sandbox.Network // that its commands share while jobs run; nil: none yet, or this system has none
+	starting int              // jobs that are about to be in it
 }
 
 // NewJobs returns a Jobs without any. changed is called when a job begins or ends, and must not block; nil is nothing.
@@ -119,20 +121,10 @@ func (j *Jobs) room(session, scratch string) error {
 	if j.closed {
 		return agent.ErrShutdown
 	}
-	if running := j.of(session, scratch).now(); len(running) >= maxJobs {
-		return &JobsError{Running: running}
+	if s := j.of(session, scratch); s.count() >= maxJobs {
+		return &JobsError{Running: s.now()}
 	}
 	return nil
-}
-
-// mayStart is room for who has yet to start the command.
-func (j *Jobs) mayStart(session, scratch string) error {
-	if j == nil {
-		return errNoJobs
-	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.room(session, scratch)
 }
 
 // now are the jobs that run, the first started first.
@@ -168,6 +160,63 @@ func (s *sessionJobs) list() []agent.Job {
 	return list
 }
 
+// share returns the loopback of a session's jobs: nil when it has none that run, unless a job is to begin. What
+// begins has called begin before.
+func (j *Jobs) share(session, scratch string, box *sandbox.Box, begins bool) (*sandbox.Network, error) {
+	if j == nil {
+		return nil, nil
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s := j.of(session, scratch)
+	if s.network != nil || !begins {
+		return s.network, nil
+	}
+	var err error
+	s.network, err = box.NewNetwork()
+	return s.network, err
+}
+
+// begin says that a job is about to begin, or why none may. begun says that it has, or will not.
+func (j *Jobs) begin(session, scratch string) error {
+	if j == nil {
+		return errNoJobs
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err := j.room(session, scratch); err != nil {
+		return err
+	}
+	j.of(session, scratch).starting++
+	return nil
+}
+
+func (j *Jobs) begun(session, scratch string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s := j.of(session, scratch)
+	s.starting--
+	s.unshare()
+}
+
+// unshare lets go of the loopback when no job is in it. A command that shares it has it still.
+func (s *sessionJobs) unshare() {
+	if s.starting <= 0 && s.count() == 0 {
+		s.network.Close()
+		s.network = nil
+	}
+}
+
+// count is how many jobs run.
+func (s *sessionJobs) count() (n int) {
+	for _, r := range s.running {
+		if r.record.Status == agent.JobRunning {
+			n++
+		}
+	}
+	return n
+}
+
 // watch waits for the end of a job, and writes it down.
 func (j *Jobs) watch(session string, r *job) {
 	defer close(r.done)
@@ -187,6 +236,7 @@ func (j *Jobs) watch(session string, r *job) {
 	}
 	if s := j.sessions[session]; s != nil {
 		s.shelve()
+		s.unshare()
 	}
 	j.changed()
 }
@@ -341,11 +391,7 @@ func (j *Jobs) Running() (n int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, s := range j.sessions {
-		for _, r := range s.running {
-			if r.record.Status == agent.JobRunning {
-				n++
-			}
-		}
+		n += s.count()
 	}
 	return n
 }

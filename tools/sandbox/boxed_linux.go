@@ -200,7 +200,7 @@ func readReport(said []byte, o *Outcome, killed bool) error {
 			return fmt.Errorf("sandbox: what the helper says: %w", err)
 		}
 	}
-	o.Ended = st.Left
+	o.Ended, o.Crowd = st.Left, st.Crowd
 	switch {
 	case st.Failed != "" && st.Applied:
 		return fmt.Errorf("sandbox: %s%w", strings.TrimSuffix(st.Failed, syscall.Errno(st.Errno).Error()), syscall.Errno(st.Errno))

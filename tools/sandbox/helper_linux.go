@@ -46,6 +46,10 @@ type helper struct {
 	status *os.File
 	ending atomic.Bool  // the command was asked to end: wait for all of it
 	child  atomic.Int32 // the command; 0 before it has started
+
+	crowd  atomic.Int32 // what it had started when it was ended for that
+
+	bounded bool // the kernel bounds how many processes there may be
 }
 
 func help() int {
@@ -64,6 +68,7 @@ func help() int {
 	if h.policy, err = readPolicy(h.orders); err != nil {
 		return h.fail(err, 0)
 	}
+	stockThreads()
 	go h.obey()
 	return h.onThread(h.run)
 }
@@ -112,7 +117,8 @@ func (h *helper) obey() {
 
 func (h *helper) run() int {
 	p := h.policy
-	if err := h.policy.apply(); err != nil {
+	var err error
+	if h.bounded, err = h.policy.apply(); err != nil {
 		return h.fail(err, 0)
 	}
 	h.say(status{Applied: true})
@@ -134,48 +140,54 @@ func (h *helper) run() int {
 		return h.fail(fmt.Errorf("starting %s: %w", p.Argv[0], err), errno)
 	}
 	h.child.Store(int32(child))
+	go h.count()
 	st := h.attend(child)
+	st.Crowd = int(h.crowd.Load())
 	h.say(st)
 	return st.Code
 }
 
 // apply bounds the calling thread. The order matters: Landlock forbids mounts, and the filter forbids the calls that
 // the layers before it are made with.
-func (p policy) apply() error {
+func (p policy) apply() (bounded bool, err error) {
+	goFirst() // what is not dumpable cannot write to its files in /proc
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return fmt.Errorf("hiding the helper: %w", err)
+		return false, fmt.Errorf("hiding the helper: %w", err)
 	}
 	if p.Level == 3 {
 		if !p.Network && !p.Shared {
 			if err := loopbackUp(); err != nil {
-				return fmt.Errorf("bringing up the loopback device: %w", err)
+				return false, fmt.Errorf("bringing up the loopback device: %w", err)
 			}
 		}
 		if err := p.mount(); err != nil {
-			return err
+			return false, err
 		}
 	} else if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		return fmt.Errorf("becoming the reaper: %w", err)
+		return false, fmt.Errorf("becoming the reaper: %w", err)
 	}
 	if p.Umask >= 0 {
 		unix.Umask(p.Umask)
 	}
+	if bounded, err = p.limit(); err != nil {
+		return false, err
+	}
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
-		return fmt.Errorf("forbidding core dumps: %w", err)
+		return false, fmt.Errorf("forbidding core dumps: %w", err)
 	}
 	if err := dropCapabilities(); err != nil {
-		return fmt.Errorf("dropping capabilities: %w", err)
+		return false, fmt.Errorf("dropping capabilities: %w", err)
 	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return fmt.Errorf("forbidding new privileges: %w", err)
+		return false, fmt.Errorf("forbidding new privileges: %w", err)
 	}
 	if err := p.landlock(); err != nil {
-		return fmt.Errorf("applying Landlock: %w", err)
+		return false, fmt.Errorf("applying Landlock: %w", err)
 	}
 	if err := p.seccomp(); err != nil {
-		return fmt.Errorf("applying the system call filter: %w", err)
+		return false, fmt.Errorf("applying the system call filter: %w", err)
 	}
-	return nil
+	return bounded, nil
 }
 
 // attend waits for the command and reaps whatever else ends. Of a command that was asked to end it waits for all: each of

@@ -91,5 +91,6 @@ type status struct {
 	Ended   bool      `json:"ended,omitempty"`
 	Code    int       `json:"code,omitempty"`
 	Signal  int       `json:"signal,omitempty"`
-	Left    []Process `json:"left,omitempty"` // what was alive then, and has ended with the command
+	Left    []Process `json:"left,omitempty"`  // what was alive then, and has ended with the command
+	Crowd   int       `json:"crowd,omitempty"` // how many there were, if it was ended for that
 }

@@ -45,6 +45,7 @@ type Outcome struct {
 	TimedOut bool      // ended by Timeout
 	Running  []Process // what it left running, as far as this system can tell
 	Ended    []Process // what was still running when it ended, and has ended with it
+	Crowd    int       // how many processes and threads it had when it was ended for that; 0: it was not
 	Moved    []Moved   // protected files that it made or changed, put aside
 	Duration time.Duration
 }
