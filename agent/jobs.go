@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 // A Job is a command of a session that goes on beside its turns, as clients see it.
 type Job struct {
+	Session  string     `json:"session,omitempty"` // in a list of several
 	ID       string     `json:"id"`
 	Command  string     `json:"command"`
 	Workdir  string     `json:"workdir"`
@@ -59,7 +61,8 @@ type Jobs interface {
 	Told(session string, jobs []Job)             // the model has been told
 	End(session, id string) error                // ends all that the job started; does not wait for it
 	Drop(session string)                         // ends all jobs of the session, waits for that and forgets them
-	Running() int                                // how many there are, in all sessions
+	All() []Job                                  // that run, in all sessions; Session is its key
+	Running() int                                // how many these are
 	Close()                                      // ends all, waits for that, and refuses new ones
 }
 
@@ -71,6 +74,7 @@ func (noJobs) News(string, string) []Job          { return nil }
 func (noJobs) Told(string, []Job)                 {}
 func (noJobs) End(_, id string) error             { return &NoJobError{ID: id} }
 func (noJobs) Drop(string)                        {}
+func (noJobs) All() []Job                         { return nil }
 func (noJobs) Running() int                       { return 0 }
 func (noJobs) Close()                             {}
 
@@ -85,6 +89,25 @@ func (e *NoJobError) Hint() string { return "coder jobs lists them" }
 // Jobs returns the jobs of the session, the first started first.
 func (a *CoderAgent) Jobs(_ context.Context) ([]Job, error) {
 	return a.host.opts.Jobs.List(a.key, a.scratch())
+}
+
+// Jobs returns the jobs that run, in all sessions, the first started first.
+func (h *Host) Jobs() []Job {
+	list := h.opts.Jobs.All()
+	slices.SortFunc(list, func(a, b Job) int { return a.Started.Compare(b.Started) })
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i, j := range list {
+		if a, ok := h.agents[j.Session]; ok {
+			list[i].Session = a.name
+		}
+	}
+	return append([]Job{}, list...)
+}
+
+// EndJob ends a job of a session with all that it started. It does not wait for that.
+func (h *Host) EndJob(session, id string) error {
+	return h.opts.Jobs.End(strings.ToLower(session), id)
 }
 
 // RunningJobs is how many jobs run in all sessions.

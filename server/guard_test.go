@@ -195,7 +195,7 @@ func TestAPageMayOnlyAskHowTheHostIs(t *testing.T) {
 	pages := [][]string{{"Origin", "http://dev.example:5173"}, {"Sec-Fetch-Site", "same-origin"}}
 	for _, page := range pages {
 		ask := append([]string{"Authorization", "Bearer " + token, "Content-Type", "application/json"}, page...)
-		for _, route := range []string{"GET sessions", "DELETE sessions/One", "GET schedules", "DELETE schedules/s-1", "POST stop"} {
+		for _, route := range []string{"GET sessions", "DELETE sessions/One", "GET schedules", "GET jobs", "DELETE jobs/One/1", "DELETE schedules/s-1", "POST stop"} {
 			method, path, _ := strings.Cut(route, " ")
 			if status, body, _ := h.get(method, "/host/"+path, "{}", ask...); status != 403 || !strings.Contains(body, "a page may not do this") {
 				t.Errorf("%s by a page (%s): %d %s, want 403", route, page[0], status, body)

@@ -54,6 +54,11 @@ func (s *Server) hostCommand(segments []string) http.HandlerFunc {
 		return only(http.MethodGet, s.schedules)
 	case len(segments) == 2 && segments[0] == "schedules":
 		return only(http.MethodDelete, func(w http.ResponseWriter, r *http.Request) { s.cancelSchedule(w, r, segments[1]) })
+	case slices.Equal(segments, []string{"jobs"}):
+		return only(http.MethodGet, s.jobs)
+	case len(segments) > 2 && segments[0] == "jobs" && agent.ValidAddress(strings.Join(segments[1:len(segments)-1], "/")):
+		name, id := strings.Join(segments[1:len(segments)-1], "/"), segments[len(segments)-1]
+		return only(http.MethodDelete, func(w http.ResponseWriter, r *http.Request) { s.endJob(w, r, name, id) })
 	case slices.Equal(segments, []string{"stop"}) && s.opts.Stop != nil:
 		return only(http.MethodPost, s.stop)
 	}
@@ -165,6 +170,25 @@ func (s *Server) cancelSchedule(w http.ResponseWriter, r *http.Request, id strin
 	}
 	answer(w, http.StatusOK, struct {
 		Cancelled string `json:"cancelled"`
+	}{id})
+}
+
+// Jobs is the answer of GET /host/jobs.
+type Jobs struct {
+	Jobs []agent.Job `json:"jobs"`
+}
+
+func (s *Server) jobs(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, Jobs{s.opts.Host.Jobs()})
+}
+
+func (s *Server) endJob(w http.ResponseWriter, _ *http.Request, session, id string) {
+	if err := s.opts.Host.EndJob(session, id); err != nil {
+		s.refuse(w, err)
+		return
+	}
+	answer(w, http.StatusOK, struct {
+		Ended string `json:"ended"`
 	}{id})
 }
 

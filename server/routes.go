@@ -152,6 +152,7 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 	status := http.StatusInternalServerError
 	var name *agent.NameError
 	var none *agent.NoScheduleError
+	var noJob *agent.NoJobError
 	var noSession *agent.NoSessionError
 	var crowded *agent.CrowdedError
 	switch {
@@ -159,7 +160,7 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 		status = http.StatusServiceUnavailable
 	case errors.As(err, &name):
 		status = http.StatusBadRequest
-	case errors.As(err, &none), errors.As(err, &noSession):
+	case errors.As(err, &none), errors.As(err, &noJob), errors.As(err, &noSession):
 		status = http.StatusNotFound
 	}
 	body := errorBody{Error: s.told(err)}

@@ -386,6 +386,19 @@ func (s *sessionJobs) end() {
 	s.network.Close()
 }
 
+// All returns the jobs that run, in all sessions.
+func (j *Jobs) All() (all []agent.Job) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for session, s := range j.sessions {
+		for _, r := range s.now() {
+			r.Session = session
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
 // Running is how many jobs run in all sessions.
 func (j *Jobs) Running() (n int) {
 	j.mu.Lock()

@@ -116,6 +116,16 @@ func (h hostFile) cancelSchedule(ctx context.Context, id string) error {
 	return h.request(ctx, http.MethodDelete, "/host/schedules/"+url.PathEscape(id), "", nil)
 }
 
+func (h hostFile) jobs(ctx context.Context) ([]agent.Job, error) {
+	var list server.Jobs
+	err := h.request(ctx, http.MethodGet, "/host/jobs", "", &list)
+	return list.Jobs, err
+}
+
+func (h hostFile) endJob(ctx context.Context, session, id string) error {
+	return h.request(ctx, http.MethodDelete, "/host/jobs/"+session+"/"+url.PathEscape(id), "", nil)
+}
+
 // stop asks the host to end and waits until its process has. One that does not answer any more is ending by itself.
 func (h hostFile) stop(ctx context.Context) error {
 	err := h.request(ctx, http.MethodPost, "/host/stop", "{}", nil)

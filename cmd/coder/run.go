@@ -141,6 +141,7 @@ func (r *runCommand) run(ctx context.Context, args []string) error {
 		return headless.Leave(ctx, session, about.Result, options)
 	}
 	options.Interrupt = r.app.takeSignals()
+	defer r.app.endingJobs(context.WithoutCancel(ctx), conn, about.Session)
 	if terminal := r.app.questioner(); terminal != nil && format == headless.Text {
 		options.Asks = true
 		return terminal.follow(ctx, session, about.Result, options)
