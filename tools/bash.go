@@ -162,7 +162,7 @@ func (sh shell) start(ctx context.Context, s session, a bashArgs, c sandbox.Comm
 	if err != nil {
 		return nil, err
 	}
-	b := sandbox.Bounds{Workdir: workdir, Scratch: scratch, Network: reach.Network}
+	b := sandbox.Bounds{Workdir: workdir, Scratch: scratch, Network: reach.Network, Lasting: a.Background}
 	if b.Shared, err = sh.jobs.share(key(s), scratch, sh.box, a.Background); err != nil {
 		return r, sh.failed(ctx, r, err)
 	}

@@ -14,8 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/secret"
+	"github.com/coder-agent/coder/tools/sandbox"
 )
 
 // A workshop is a session with its jobs.
@@ -166,8 +169,15 @@ func TestOfALongOutputOnlyTheNewIsCut(t *testing.T) {
 }
 
 func TestAJobInATerminal(t *testing.T) {
+	for _, box := range []*sandbox.Box{nil, wholeBox(t)} {
+		t.Run(fmt.Sprintf("level %d", box.Level()), func(t *testing.T) { jobInATerminal(t, box) })
+	}
+}
+
+func jobInATerminal(t *testing.T, box *sandbox.Box) {
 	w := newWorkshop(t)
-	got := w.bash(t, `{"command":"test -t 0 && test -t 1 && test -t 2 && stty size && tty > /dev/null && printf '\\033[31mname?\\033[0m ' && read -r n && echo hello $n && printf '1%%\\r2%%\\rdone\\n'; sleep 300","background":true,"pty":true}`)
+	w.sh.box = box
+	got := w.bash(t, `{"command":"test -t 0 && test -t 1 && test -t 2 && stty size && : < /dev/tty && printf '\\033[31mname?\\033[0m ' && read -r n && echo hello $n && printf '1%%\\r2%%\\rdone\\n'; sleep 300","background":true,"pty":true}`)
 	contains(t, got, "40 120\nname? \n(started as job 1")
 	contains(t, w.job(t, `{"id":"1","input":"you\n"}`), "hello you\ndone\n(job 1 is running")
 	got = w.job(t, `{"id":"1","signal":"INT","wait_s":30}`)
@@ -191,10 +201,39 @@ func TestNoSecretIsInAJobsOutput(t *testing.T) {
 }
 
 func TestFiftyJobsAndNoMore(t *testing.T) {
+	for _, box := range []*sandbox.Box{nil, wholeBox(t)} {
+		t.Run(fmt.Sprintf("level %d", box.Level()), func(t *testing.T) { fiftyJobs(t, box) })
+	}
+}
+
+// wholeBox is a box of the highest level that works here; nil is none.
+func wholeBox(t *testing.T) *sandbox.Box {
+	t.Helper()
+	o := sandbox.Options{Home: t.TempDir(), Cache: t.TempDir()}
+	r, err := sandbox.Test(t.Context(), o, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sandbox.New(o, r)
+}
+
+func fiftyJobs(t *testing.T, box *sandbox.Box) {
 	w := newWorkshop(t)
+	w.sh.box = box
 	over := w.witness(t)
-	for i := range maxJobs {
-		contains(t, w.bash(t, `{"command":"exec 3>w; echo up; exec sleep 300","background":true}`), fmt.Sprintf("started as job %d", i+1))
+	var group errgroup.Group
+	group.SetLimit(10)
+	for range maxJobs {
+		group.Go(func() error {
+			res, err := w.sh.run(t.Context(), w.fakeSession, bashArgs{Command: "exec 3>w; echo up; exec sleep 300", Background: true})
+			if err == nil && !strings.Contains(res.Text, "started as job ") {
+				err = errors.New(res.Text)
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
 	}
 	contains(t, refused(t, w.fakeSession, w.sh.run, `{"command":"touch ran","background":true}`), "50 jobs run, and no more may: end one with job and signal TERM, such as 1 (exec 3>w; echo up")
 	if _, err := os.Stat(filepath.Join(w.dir, "ran")); err == nil {

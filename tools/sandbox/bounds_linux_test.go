@@ -331,13 +331,13 @@ func TestCaches(t *testing.T) {
 
 func TestTwoCommandsAtOnceHaveTheirOwnCaches(t *testing.T) {
 	dir := t.TempDir()
-	a, doneA, errA := takeSlot(dir, "/work")
-	b, doneB, errB := takeSlot(dir, "/work")
+	a, doneA, errA := takeSlot(dir, "/work", 0)
+	b, doneB, errB := takeSlot(dir, "/work", 0)
 	if errA != nil || errB != nil || a == b {
 		t.Fatalf("%s (%v) and %s (%v)", a, errA, b, errB)
 	}
 	doneA()
-	if c, done, err := takeSlot(dir, "/work"); err != nil || c != a {
+	if c, done, err := takeSlot(dir, "/work", 0); err != nil || c != a {
 		t.Errorf("the next is %s, %v, want %s", c, err, a)
 	} else {
 		done()

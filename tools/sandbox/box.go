@@ -61,6 +61,7 @@ type Bounds struct {
 	Roots   []string // may be changed, too
 	Scratch string   // the session's folder: may be read; its folder tmp is the command's TMPDIR, and /tmp at level 3
 	Network bool     // that of the machine is open
+	Lasting bool     // it may run for long, and leaves the caches that are warmest to others
 	Shared  *Network // the loopback that it shares, when Network is closed; nil: it has one of its own
 }
 
@@ -157,7 +158,7 @@ func (b *Box) policy(c Command, bounds Bounds) (p policy, done func(), err error
 		env = append(env, "TMPDIR="+p.Tmp)
 	}
 	b.show(&p, env)
-	set, done, err := b.caches(&p, env, workdir)
+	set, done, err := b.caches(&p, env, workdir, bounds.Lasting)
 	if err != nil {
 		return p, nil, err
 	}

@@ -74,7 +74,7 @@ func goModCache(env []string, home string) string {
 
 // caches gives the command its caches: overlays, or folders of its own and the variables that name them. They are the
 // command's until done is called.
-func (b *Box) caches(p *policy, env []string, workdir string) (set []string, done func(), err error) {
+func (b *Box) caches(p *policy, env []string, workdir string, lasting bool) (set []string, done func(), err error) {
 	if b.options.Cache == "" {
 		return nil, func() {}, nil
 	}
@@ -82,7 +82,11 @@ func (b *Box) caches(p *policy, env []string, workdir string) (set []string, don
 	if home == "" {
 		home = b.options.Home
 	}
-	slot, done, err := takeSlot(filepath.Join(b.options.Cache, cachesFolder, key(workdir)), workdir)
+	first := 0
+	if lasting {
+		first = firstLasting
+	}
+	slot, done, err := takeSlot(filepath.Join(b.options.Cache, cachesFolder, key(workdir)), workdir, first)
 	if err != nil {
 		return nil, nil, fmt.Errorf("sandbox: the caches of %s: %w", workdir, err)
 	}
@@ -160,10 +164,13 @@ func isFolder(path string) bool {
 }
 
 // maxSlots bounds the commands that run at once in one workdir with caches of their own.
-const maxSlots = 32
+const (
+	maxSlots     = 128
+	firstLasting = 8 // of the commands that last
+)
 
-// takeSlot takes the first set of caches that no other command uses: two that change one overlay would damage it.
-func takeSlot(dir, workdir string) (slot string, done func(), err error) {
+// takeSlot takes the first set of caches, from one on, that no other command uses: two that change one overlay would damage it.
+func takeSlot(dir, workdir string, first int) (slot string, done func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", nil, err
 	}
@@ -173,7 +180,7 @@ func takeSlot(dir, workdir string) (slot string, done func(), err error) {
 			return "", nil, err
 		}
 	}
-	for n := range maxSlots {
+	for n := first; n < maxSlots; n++ {
 		slot := filepath.Join(dir, strconv.Itoa(n))
 		if err := os.MkdirAll(slot, 0o700); err != nil {
 			return "", nil, err
@@ -186,7 +193,7 @@ func takeSlot(dir, workdir string) (slot string, done func(), err error) {
 			return slot, release, nil
 		}
 	}
-	return "", nil, fmt.Errorf("%d commands run at once in %s", maxSlots, workdir)
+	return "", nil, fmt.Errorf("%d commands run at once in %s", maxSlots-first, workdir)
 }
 
 const (
