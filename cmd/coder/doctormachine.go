@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -25,6 +24,9 @@ func (d *doctor) lookSandbox(ctx context.Context) finding {
 		return finding{Status: warning, Text: err.Error()}
 	}
 	f := finding{Status: fine, Text: fmt.Sprintf("level %d: %s", report.Level, report.Name)}
+	if most := sandbox.New(sandbox.Options{}, report).MaxTasks(); most > 0 {
+		f.Text += fmt.Sprintf("; a command has at most %d processes and threads", most)
+	}
 	if report.Level < sandbox.LevelFull {
 		f.Text = fmt.Sprintf("%s; a command could %s (%s)", f.Text, strings.Join(report.Misses(), ", "), report.Why)
 		f.Status, f.Remedy = warning, "docs/sandbox.md says what each level needs; below level 3 a command asks first unless it is known to only read, but in mode full"
@@ -121,24 +123,27 @@ func (d *doctor) lookGit(ctx context.Context) finding {
 
 // lookShell looks for the shell that runs the agent's commands.
 func (d *doctor) lookShell(ctx context.Context) finding {
-	argv, err := sandbox.Shell(commandEnviron(d.app.environ(), nil), "")
+	kind, path, err := sandbox.ShellOf(commandEnviron(d.app.environ(), nil))
 	if err != nil {
 		return failing(problem, err, "install bash")
 	}
 	switch {
-	case runtime.GOOS == "windows":
-		return finding{Status: fine, Text: argv[0]}
-	case filepath.Base(argv[0]) != "bash":
+	case kind == sandbox.PowerShell || kind == sandbox.WindowsPowerShell:
 		return finding{
-			Status: warning, Text: "there is no bash: commands run in " + argv[0], Remedy: "install bash: models write commands for it, and some fail elsewhere",
+			Status: warning, Text: fmt.Sprintf("there is no bash: commands run in %s, %s", kind, path),
+			Remedy: "install Git for Windows, which brings one: models write commands for bash, and by it they are judged",
+		}
+	case kind == sandbox.Sh:
+		return finding{
+			Status: warning, Text: "there is no bash: commands run in " + path, Remedy: "install bash: models write commands for it, and some fail elsewhere",
 		}
 	}
-	_, line, err := d.says(ctx, argv[0], "--noprofile", "--norc", "--version")
+	_, line, err := d.says(ctx, path, "--noprofile", "--norc", "--version")
 	if err != nil {
-		return finding{Status: problem, Text: fmt.Sprintf("%s does not run: %v", argv[0], err), Remedy: "look whether it runs: bash --version"}
+		return finding{Status: problem, Text: fmt.Sprintf("%s does not run: %v", path, err), Remedy: "look whether it runs: bash --version"}
 	}
 	version, _, _ := strings.Cut(strings.TrimPrefix(line, "GNU bash, version "), " ")
-	return finding{Status: fine, Text: "bash " + version + ", " + argv[0]}
+	return finding{Status: fine, Text: string(kind) + " " + version + ", " + path}
 }
 
 // A program is one that is looked for under the names that it may have.

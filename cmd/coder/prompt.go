@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/coder-agent/coder/agent/plain"
+	"github.com/coder-agent/coder/tools/sandbox"
 )
 
 //go:embed system.md
@@ -33,6 +34,9 @@ func systemPrompt(environ []string) func(workdir string) (string, error) {
 		b.WriteString(systemText)
 		fmt.Fprintf(&b, "\nWhere you work:\n- folder: %s\n- system: %s/%s\n- the user's shell: %s\n- git repository: %s\n",
 			oneLine(workdir), runtime.GOOS, runtime.GOARCH, shell, repository)
+		if kind, _, err := sandbox.ShellOf(environ); err == nil && kind != sandbox.Bash {
+			fmt.Fprintf(&b, "- commands run in: %s; write them for it\n", kind)
+		}
 		return b.String(), nil
 	}
 }

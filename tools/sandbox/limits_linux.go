@@ -14,9 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxTasks bounds the processes and threads of one command: room for builds and browsers, and no more than a machine stands.
-func maxTasks() int { return min(max(1024, 512*runtime.NumCPU()), 8192) }
-
 // oomScore makes the kernel end commands before the host, and before most else of the user, when memory runs out.
 const oomScore = "500"
 
