@@ -283,7 +283,7 @@ func (h *Host) Delete(ctx context.Context, name string) error {
 	if err := a.delete(ctx); err != nil {
 		return err
 	}
-	h.opts.Jobs.Drop(a.key) // what its turn started before it ended
+	h.opts.Jobs.Drop(a.key)                           // what its turn started before it ended
 	if err := h.deleteBelow(ctx, a.key); err != nil { // what its turn made before it ended
 		return err
 	}

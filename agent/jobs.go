@@ -110,6 +110,11 @@ func (h *Host) EndJob(session, id string) error {
 	return h.opts.Jobs.End(strings.ToLower(session), id)
 }
 
+// hasJobs reports whether a session has jobs that run.
+func (h *Host) hasJobs(key string) bool {
+	return slices.ContainsFunc(h.opts.Jobs.All(), func(j Job) bool { return j.Session == key })
+}
+
 // RunningJobs is how many jobs run in all sessions.
 func (h *Host) RunningJobs() int { return h.opts.Jobs.Running() }
 

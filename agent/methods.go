@@ -55,8 +55,8 @@ var methods = map[string]Method{
 	"cancelSchedule": {Pages: PagesMay, call: method1(func(a *CoderAgent, ctx context.Context, id string) (any, error) {
 		return nil, a.CancelSchedule(ctx, id)
 	})},
-	"jobs":   {Pages: PagesMay, call: jobsMethod},
-	"endJob": {Pages: PagesMay, call: method1(endJobMethod)},
+	"jobs":              {Pages: PagesMay, call: jobsMethod},
+	"endJob":            {Pages: PagesMay, call: method1(endJobMethod)},
 	"getProjectContext": {Pages: PagesMay, call: method0((*CoderAgent).getProjectContext)},
 	"setProjectContext": {Ordered: true, Sets: true, Pages: PagesMay, call: method1((*CoderAgent).setProjectContext)},
 	"listSessions":      {Pages: PagesLess, call: listMethod},

@@ -182,7 +182,7 @@ func (h *Host) pruneFamily(ctx context.Context, d Dispensable) (gone bool, err e
 func (a *CoderAgent) prune(ctx context.Context, used time.Time) (gone bool, err error) {
 	err = a.do(ctx, func(s *state) error {
 		row, ok, err := a.host.store.Session(ctx, a.key)
-		busy := s.turn != nil || len(s.queue) > 0
+		busy := s.turn != nil || len(s.queue) > 0 || a.host.hasJobs(a.key)
 		if err != nil || ok && (busy || row.Updated.After(used) || SessionOf(row).kept(a.host.opts.Now())) {
 			return err
 		}

@@ -88,6 +88,7 @@ type Status struct {
 	Addr        string        `json:"addr"`
 	Turns       int           `json:"turns"`       // that run or wait
 	Subscribers int           `json:"subscribers"` // of agents
+	Jobs        int           `json:"jobs"`        // that run, in all sessions
 	Schedules   agent.Planned `json:"schedules"`
 	Connections Counts        `json:"connections"`
 	Host        any           `json:"host,omitempty"` // what the program adds; not for pages
@@ -96,7 +97,7 @@ type Status struct {
 func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 	st := Status{Version: s.opts.Version, PID: os.Getpid(), Addr: s.addr, Connections: s.Connections()}
 	st.Turns, st.Subscribers = s.opts.Host.Busy()
-	st.Schedules = s.opts.Host.Planned()
+	st.Schedules, st.Jobs = s.opts.Host.Planned(), s.opts.Host.RunningJobs()
 	if s.opts.Status != nil && !ofPage(r) {
 		st.Host = s.opts.Status()
 	}

@@ -338,7 +338,9 @@ func (sh shell) background(ctx context.Context, s session, a bashArgs, c sandbox
 		_, _ = r.run.Wait()
 		return agent.Result{}, err
 	}
-	if err := r.await(ctx, sandbox.Cursor{}, jobReacts); err != nil {
+	if err := r.await(ctx, sandbox.Cursor{}, jobReacts); err != nil { // cancelled before the model could know of it
+		r.run.End()
+		<-r.done
 		return agent.Result{}, err
 	}
 	return sh.left(s, r, about, "started as job "+about.ID)

@@ -102,6 +102,9 @@ func printStatus(out io.Writer, doc statusJSON, width int) error {
 		fmt.Fprintf(out, "host: http://%s, process %d, up %s\n", h.Addr, h.PID, time.Since(h.Started).Round(time.Second))
 		fmt.Fprintf(out, "version: %s\nmodel: %s at %s\n", h.Version, h.Model, h.BaseURL)
 		fmt.Fprintf(out, "turns: %d, connections: %d\n", doc.Status.Turns, doc.Status.Connections.Sockets)
+		if n := doc.Status.Jobs; n > 0 {
+			fmt.Fprintf(out, "jobs: %d: coder jobs\n", n)
+		}
 	} else {
 		fmt.Fprintln(out, "no host is running")
 	}

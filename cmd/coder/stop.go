@@ -39,6 +39,9 @@ the next command starts, goes on with them. Schedules wait for it too.`,
 			if n := status.Schedules.Count; n > 0 {
 				fmt.Fprintf(a.stderr, "note: %s for the next host: coder schedule list\n", waiting(n))
 			}
+			if n := status.Jobs; n > 0 {
+				fmt.Fprintf(a.stderr, "note: jobs ended with it: %d\n", n)
+			}
 			_, err = fmt.Fprintln(a.stdout, "stopped")
 			return err
 		},

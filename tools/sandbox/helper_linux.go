@@ -47,7 +47,7 @@ type helper struct {
 	ending atomic.Bool  // the command was asked to end: wait for all of it
 	child  atomic.Int32 // the command; 0 before it has started
 
-	crowd  atomic.Int32 // what it had started when it was ended for that
+	crowd atomic.Int32 // what it had started when it was ended for that
 
 	bounded bool // the kernel bounds how many processes there may be
 }
