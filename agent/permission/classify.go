@@ -129,6 +129,10 @@ func (r *reading) apply(s *simple, row commandRow, args []arg) {
 	case kindHides:
 		s.add(finding{class: unknown, hold: bounded, why: because("runs another command its own way")})
 	case kindNetwork:
+		if r.loopback && asksLoopback(row, args) {
+			s.add(finding{class: project, why: fmt.Sprintf("runs `%s`, which asks a server of this session", name)})
+			break
+		}
 		s.add(finding{class: sensitive, network: true, why: because("uses the network")})
 	case kindSends:
 		s.add(finding{class: sensitive, network: true, sends: true, why: because("uses the network and changes something elsewhere")})

@@ -11,7 +11,7 @@ import (
 // judgeCommand judges a command by everything that one reading finds in it.
 func (p Policy) judgeCommand(row row, c Call) Verdict {
 	at := p.Place.spot(p.Place.Workdir, c.Dir)
-	r := read(p.Place, c.Command, at.real)
+	r := p.read(c.Command, at.real)
 	if c.Dir != "" {
 		s := &simple{in: folders{list: []string{p.Place.Workdir}}}
 		r.spot(s, at, looks, "works in")

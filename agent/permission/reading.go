@@ -57,6 +57,7 @@ type touch struct {
 
 // A reading is all that one parse finds in a command. Rules and the verdict are made from it.
 type reading struct {
+	loopback bool // a command has one of its own, which leads nowhere
 	place    Place
 	src      string
 	simple   []*simple
@@ -70,8 +71,8 @@ type reading struct {
 const maxScripts = 8 // commands in words of commands in words …
 
 // read finds out what a command does that runs in dir.
-func read(place Place, command string, dir string) *reading {
-	r := &reading{place: place}
+func (p Policy) read(command string, dir string) *reading {
+	r := &reading{place: p.Place, loopback: p.Level == 3}
 	r.script(command, folders{list: []string{dir}})
 	return r
 }

@@ -5,7 +5,7 @@ package permission
 // known commands counts, because an alias or the folder that the shell is in may have changed what the words mean, and
 // no allow rule. What the rules forbid is forbidden here, too, as far as the text reads as commands.
 func (p Policy) judgeTyped(row row, c Call) Verdict {
-	j := judgement{Policy: p, row: row, call: c, reading: read(p.Place, c.Command, p.Place.Workdir)}
+	j := judgement{Policy: p, row: row, call: c, reading: p.read(c.Command, p.Place.Workdir)}
 	if f, ok := j.worst(func(f finding) bool { return f.hold == own }); ok {
 		return Verdict{Decision: Deny, Reason: f.why}
 	}
