@@ -225,11 +225,16 @@ func (j *judgement) networkRuled() bool {
 		case s.perhaps:
 		case j.covered(s, "network"):
 			some = true
-		case slices.ContainsFunc(s.found, func(f finding) bool { return f.class > looks || f.hold > free || f.network }):
+		case j.busy(s):
 			return false
 		}
 	}
 	return some
+}
+
+// busy reports whether a simple command does more than look, and no rule opens the network for it.
+func (j *judgement) busy(s *simple) bool {
+	return !s.perhaps && !j.covered(s, "network") && slices.ContainsFunc(s.found, func(f finding) bool { return f.class > looks || f.hold > free || f.network })
 }
 
 // covered reports whether an allow rule of a tool is about a simple command.
@@ -375,8 +380,8 @@ func (j *judgement) always() string {
 		}
 		wide = wide && f.class <= project
 	}
-	if tool == "network" && j.Level < 3 {
-		return ""
+	if tool == "network" && (j.Level < 3 || slices.ContainsFunc(j.reading.simple, func(s *simple) bool { return s != one && j.busy(s) })) {
+		return "" // the network is opened for all of a command, and only if the rest of it looks
 	}
 	rows, rest, _ := candidates(one.words)
 	var text []string
