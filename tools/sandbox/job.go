@@ -191,6 +191,29 @@ func (j *Job) Signal(name string) error {
 	return j.tree.send(name)
 }
 
+// maxUnread bounds what may stand in a pipe that nobody has read yet, in bytes: Linux gives it 64 KiB, and never more than 1 MiB.
+const maxUnread = 1 << 20
+
+// read passes the output on until its end, however that comes: of the pipe or terminal, or of the time to read. What was
+// written before that time was up is read all the same: who reads slowly loses nothing.
+func (j *Job) read() {
+	_, err := io.Copy(j.command.Stdout, j.output)
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return
+	}
+	buf := make([]byte, 32<<10)
+	for left := maxUnread; left > 0; {
+		if err := j.output.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil {
+			return
+		}
+		n, err := j.output.Read(buf[:min(left, len(buf))])
+		if _, errWrite := j.command.Stdout.Write(buf[:n]); err != nil || errWrite != nil {
+			return
+		}
+		left -= n
+	}
+}
+
 // watch reads the output and waits for the end.
 func (j *Job) watch() {
 	defer close(j.done)
@@ -198,7 +221,7 @@ func (j *Job) watch() {
 	copied := make(chan struct{})
 	go func() {
 		defer close(copied)
-		_, _ = io.Copy(j.command.Stdout, j.output) // the end of a pipe or a terminal, however it comes, is the end of the output
+		j.read()
 	}()
 	exited := make(chan struct{})
 	var waitErr error

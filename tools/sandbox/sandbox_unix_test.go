@@ -191,11 +191,19 @@ func TestACommandEndsThoughAChildHoldsThePipe(t *testing.T) {
 		if runtime.GOOS == "linux" && p.Name != "sleep" {
 			t.Errorf("left running is %+v", p)
 		}
+	}
+	endProcesses(t, out.Running)
+	w.over(t)
+}
+
+// endProcesses ends what a command of a test has left behind.
+func endProcesses(t *testing.T, list []Process) {
+	t.Helper()
+	for _, p := range list {
 		if err := syscall.Kill(p.PID, syscall.SIGKILL); err != nil {
 			t.Errorf("ending %+v: %v", p, err)
 		}
 	}
-	w.over(t)
 }
 
 func TestADeadContextStartsNothing(t *testing.T) {
