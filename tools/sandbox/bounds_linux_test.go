@@ -102,24 +102,34 @@ func TestASurvivorEndsWithTheCommand(t *testing.T) {
 	}
 }
 
-// TestTheHostsEndIsTheCommands: when the host dies, even by SIGKILL, what it had started dies.
+// TestTheHostsEndIsTheCommands: when the host dies, even by SIGKILL, what it had started dies, also what has left its session.
 func TestTheHostsEndIsTheCommands(t *testing.T) {
-	b := newBox(t, Report{Level: LevelFull})
-	p, done, err := b.policy(Command{Argv: []string{"/bin/sleep", "300"}, Dir: b.Work}, Bounds{Workdir: b.Work, Scratch: b.Scratch})
-	if err != nil {
-		t.Fatal(err)
+	for _, level := range []int{LevelFull, LevelLandlock} {
+		b := newBox(t, Report{Level: level})
+		w := &witness{path: filepath.Join(b.Work, "w")}
+		if err := syscall.Mkfifo(w.path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c := shell(t, "exec 3>w; env -i setsid sleep 300 & echo go >&3; wait", io.Discard)
+		c.Dir = b.Work
+		p, done, err := b.policy(c, Bounds{Workdir: b.Work, Scratch: b.Scratch})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer done()
+		cmd := &exec.Cmd{}
+		tr, err := launch(cmd, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.begun(t)
+		tr.(*boxed).orders.Close() // as the kernel does when the host is gone
+		if err := cmd.Wait(); err == nil {
+			t.Error("the helper ended well")
+		}
+		w.over(t)
+		tr.close()
 	}
-	defer done()
-	cmd := &exec.Cmd{}
-	tr, err := launch(cmd, p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr.(*boxed).orders.Close() // as the kernel does when the host is gone
-	if err := cmd.Wait(); err == nil {
-		t.Error("the helper ended well")
-	}
-	tr.close()
 }
 
 func TestWhatCannotBeAppliedStopsTheCommand(t *testing.T) {
