@@ -124,7 +124,7 @@ func TestTheHostsEndIsTheCommands(t *testing.T) {
 		}
 		w.begun(t)
 		tr.(*boxed).orders.Close() // as the kernel does when the host is gone
-		_ = cmd.Wait() // the shell may see its child end first, and end well
+		_ = cmd.Wait()             // the shell may see its child end first, and end well
 		w.over(t)
 		tr.close()
 	}
