@@ -49,7 +49,7 @@ func (r ClientResult) event(callID string) chat.ClientAnswered {
 // no client owes a result, such as one of the agent's own tools, is a *NotWaitingError. When it was the last that a call
 // of the message waited for, and a client has asked for it, the turn goes on.
 func (a *CoderAgent) Answer(ctx context.Context, callID string, r ClientResult) error {
-	return a.do(ctx, func(s *state) error {
+	err := a.do(ctx, func(s *state) error {
 		if err := s.unstall(); err != nil {
 			return err
 		}
@@ -74,6 +74,10 @@ func (a *CoderAgent) Answer(ctx context.Context, callID string, r ClientResult) 
 		s.refresh("")
 		return nil
 	})
+	if err == nil {
+		a.tellAbove(ctx)
+	}
+	return err
 }
 
 // replaceTools makes the client tools those that came with a result, if any did.
@@ -100,10 +104,15 @@ func (s *state) settleCall(event chat.Event, callID, by string, also ...func(*st
 	next := s.script.Fork()
 	next.Apply(event)
 	last, _ := next.Last()
-	waits := len(next.Waiting()) > 0 || len(next.Delegated()) > 0
+	waits, owed := anyWaits(next), next.Owed()
 	_, decided := event.(chat.Decided)
+	goesOn := !waits && (decided || next.Continues())
+	switch event.(type) {
+	case chat.TaskWaits, chat.ToolFailed: // of a child: what waits beside it does not hold it up
+		goesOn = len(owed.Calls) > 0 || !waits && owed.Reply
+	}
 	var more *opening
-	if !waits && (decided || next.Continues()) {
+	if goesOn {
 		var err error
 		if more, err = openContinuation(by); err != nil {
 			return err
@@ -153,6 +162,10 @@ func (s *state) void(client string) error {
 		return nil
 	}
 	next := s.script.Fork()
+	tasks := next.WaitingTasks()
+	for _, e := range taskEnds(next, "the user cancelled it") {
+		next.Apply(e)
+	}
 	for range 2 { // when none waits any more, those behind it are owed
 		for _, c := range slices.Concat(next.Waiting(), next.Delegated(), next.Owed().Calls) {
 			next.Apply(chat.ToolFailed{ToolCallID: c.ID, ErrorText: s.unfinished(c, chat.FinishCancelled)})
@@ -167,6 +180,7 @@ func (s *state) void(client string) error {
 		return fmt.Errorf("cancelling what waits in session %s: %w", s.agent.name, err)
 	}
 	s.noteVoid(client)
+	s.orphans = append(s.orphans, tasks...)
 	s.script = next
 	s.lookAfterDeadline(denyAt)
 	s.publishLast(client)

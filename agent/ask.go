@@ -358,6 +358,13 @@ func (t *turn) broken(callID, tool string) chat.Event {
 	}
 }
 
+// may reports whether the session has a tool of ours.
+func (t *turn) may(tool Tool) (ok bool) {
+	// An error would say that the host has closed: nothing runs any more.
+	_ = t.agent.do(context.WithoutCancel(t.ctx), func(s *state) error { ok = s.may(tool); return nil })
+	return ok
+}
+
 // offers reports whether the model was told of the tool.
 func (t *turn) offers(tool string) bool {
 	_, ours := t.agent.host.tools[tool]
@@ -372,7 +379,7 @@ func (t *turn) receive(e chat.ToolCalled) []chat.Event {
 	if !ok && t.offers(e.ToolName) {
 		return []chat.Event{e, chat.Delegated{ToolCallID: e.ToolCallID}}
 	}
-	if !ok {
+	if !ok || !t.may(tool) {
 		return []chat.Event{chat.ToolInputFailed{
 			ToolCallID: e.ToolCallID, ToolName: e.ToolName, Input: e.Input, Dynamic: true,
 			ErrorText: "there is no tool " + strconv.Quote(e.ToolName) + "; the tools are: " + t.toolNames(),

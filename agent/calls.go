@@ -33,7 +33,7 @@ const maxReads = 8
 // looks again: whatever a call has changed, the next is judged by.
 func (t *turn) runTools(ctx context.Context, calls []chat.ToolCall) error {
 	n := 1
-	for t.reads(calls[0]) && n < len(calls) && t.reads(calls[n]) {
+	for t.together(calls[0]) && n < len(calls) && t.together(calls[n]) {
 		n++
 	}
 	return t.runGroup(ctx, calls[:n])
@@ -41,6 +41,15 @@ func (t *turn) runTools(ctx context.Context, calls []chat.ToolCall) error {
 
 func (t *turn) reads(c chat.ToolCall) bool {
 	return t.agent.host.tools[c.Name].Effect == permission.Reads
+}
+
+// together reports whether the call may run beside others.
+func (t *turn) together(c chat.ToolCall) bool {
+	if !t.reads(c) {
+		return false
+	}
+	action, err := t.agent.host.tools[c.Name].Action(c.Input)
+	return err != nil || !action.Alone
 }
 
 // runGroup runs calls together: their starts are one commit, before any of them acts.
@@ -55,7 +64,7 @@ func (t *turn) runGroup(ctx context.Context, calls []chat.ToolCall) error {
 		case !ok:
 			starts = append(starts, chat.ToolFailed{ToolCallID: c.ID, ErrorText: "this version has no tool " + c.Name})
 			continue
-		case c.Started && !t.reads(c):
+		case c.Started && !t.reads(c) && !tool.Resumes:
 			starts = append(starts, chat.ToolFailed{ToolCallID: c.ID, ErrorText: t.agent.host.interrupted(c.Name)})
 			t.noteInterrupted(c)
 			continue
@@ -129,6 +138,9 @@ func (t *turn) runCall(ctx context.Context, c granted) error {
 	ctx = context.WithValue(context.WithValue(ctx, spotsKey{}, c.spots), heldKey{}, c.withheld)
 	began := time.Now()
 	result, err := t.call(ctx, c.ToolCall)
+	if waits, ok := errors.AsType[*waitsError](err); ok {
+		return t.waitForTask(ctx, c.ID, waits.For)
+	}
 	t.noteEnded(c, began, result, err)
 	if err != nil && errors.Is(context.Cause(ctx), ErrShutdown) {
 		return nil // ended by us: the next host finds the call started

@@ -49,9 +49,14 @@ func SplitAddress(address string) (parent, kind, name string) {
 }
 
 // Child returns the child of the agent with the kind and the name, and makes it if need be: with the workdir, mode,
-// model and cost limit that its parent has now, and the environment of the client that spoke to it last. A kind that is none, a bad name
+// model, cost and step limits that its parent has now, and the environment of the client that spoke to it last. A kind that is none, a bad name
 // or one too deep is a *NameError.
 func (h *Host) Child(ctx context.Context, parent *CoderAgent, kind, name string) (*CoderAgent, error) {
+	return h.childAs(ctx, parent, kind, name, "")
+}
+
+// childAs is Child for one that is made for a task.
+func (h *Host) childAs(ctx context.Context, parent *CoderAgent, kind, name, agent string) (*CoderAgent, error) {
 	if parent == nil {
 		return nil, ErrNoAgent
 	}
@@ -73,7 +78,13 @@ func (h *Host) Child(ctx context.Context, parent *CoderAgent, kind, name string)
 		if s.known {
 			return nil
 		}
-		return s.write(store.Fast, func(*store.Tx) error { return nil })
+		s.session.Agent = agent
+		if err := s.write(store.Fast, func(*store.Tx) error { return nil }); err != nil {
+			s.session.Agent = ""
+			return err
+		}
+		s.refresh("")
+		return nil
 	})
 }
 
@@ -99,14 +110,14 @@ func (a *CoderAgent) inherit(ctx context.Context, row store.Session) (store.Sess
 		return row, err
 	}
 	row.Workdir, row.Model, row.Mode, row.MaxCost = rows[0].Workdir, rows[0].Model, rows[0].Mode, rows[0].MaxCost
-	row.DenyAfter = rows[0].DenyAfter
+	row.DenyAfter, row.MaxSteps = rows[0].DenyAfter, rows[0].MaxSteps
 	return row, nil
 }
 
 // mode is the session's mode as it holds now: never looser than that of any session above it, which may have been
 // tightened meanwhile. If theirs cannot be read, nothing may change.
 func (s *state) mode() permission.Mode {
-	mode := s.unplanned(permission.Mode(s.session.Mode))
+	mode := s.modeOf(s.unplanned(permission.Mode(s.session.Mode)))
 	rows, err := s.agent.ancestors(context.WithoutCancel(s.agent.host.ctx))
 	if err != nil {
 		s.agent.host.opts.Logger.Error("judging a child by its parent's mode", "session", s.agent.key, "err", err)

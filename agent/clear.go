@@ -19,7 +19,8 @@ const (
 
 // Clear cancels all turns and empties the transcript. What it has cost stays, and so does a title that a client has set.
 func (a *CoderAgent) Clear(ctx context.Context) error {
-	return a.still(ctx, func(s *state) error {
+	err := a.still(ctx, func(s *state) error {
+		s.orphans = append(s.orphans, s.script.WaitingTasks()...)
 		old, gone, denyAt := s.session, s.withCleared(), s.denyAt()
 		s.session.Status, s.session.Messages, s.session.Waiting = string(Idle), 0, time.Time{}
 		if !s.session.Titled {
@@ -51,6 +52,10 @@ func (a *CoderAgent) Clear(ctx context.Context) error {
 		s.next()
 		return nil
 	})
+	if err == nil {
+		err = a.dropOrphans(ctx)
+	}
+	return err
 }
 
 // withCleared are the ids that clears have removed once the transcript goes, too.

@@ -188,7 +188,10 @@ func requestTools(specs []chat.ToolSpec) (string, error) {
 
 // offered are the tools for a request to the model: ours first, so that the client's do not move them.
 func (s *state) offered() []chat.ToolSpec {
-	return slices.Concat(s.agent.host.offered(s.session.Model), s.tools)
+	ours := slices.DeleteFunc(s.agent.host.offered(s.session.Model), func(spec chat.ToolSpec) bool {
+		return !s.may(s.agent.host.tools[spec.Name])
+	})
+	return slices.Concat(ours, s.tools)
 }
 
 // offered are our own tools for a model, always in the same order.

@@ -366,7 +366,7 @@ func TestAClientCompacts(t *testing.T) {
 		t.Errorf("the next request has %+v", said)
 	}
 	u, err := rpc(t, k.a, "usage")
-	if err != nil || u.(chat.Usage).Input != 10+3_000+3_100+10 {
+	if err != nil || u.(agent.UsageAnswer).Input != 10+3_000+3_100+10 {
 		t.Errorf("the usage is %+v, %v; want that of four answers", u, err)
 	}
 }

@@ -71,7 +71,7 @@ func (s *state) startCompaction(by string) (id string, err error) {
 		return "", ErrShutdown
 	case s.turn != nil, s.stalled != nil, len(s.queue) > 0:
 		return "", refusal("a turn of the session runs or waits: it compacts by itself when it must; ask again when it is over")
-	case len(s.script.Waiting())+len(s.script.Delegated()) > 0:
+	case s.parked():
 		return "", refusal("a call of the session waits for a decision, or for its result: that comes first")
 	}
 	if _, possible := s.planCompaction(); !possible {

@@ -29,6 +29,9 @@ type Document struct {
 	Pending  []Pending       `json:"pending"` // calls that wait for a decision
 	Clients  map[string]int  `json:"clients"` // connections by kind
 
+	Below    chat.Usage `json:"below,omitzero"`     // usage of the sessions below this one
+	Children []Child    `json:"children,omitempty"` // the sessions below this one
+
 	ClientCalls []ClientCall `json:"clientCalls"` // calls that wait for their results from a client
 	Questions   []Questions  `json:"questions"`   // calls that wait for the user's answers
 
@@ -49,13 +52,15 @@ type ClientCall struct {
 	Input      json.RawMessage `json:"input,omitempty"` // left out when it is large: the call's part has it
 }
 
-// Pending is a tool call that waits for a decision.
+// Pending is a tool call that waits for a decision. The id of one of a session below begins with the way there, such as
+// sub/task/1/call_1: so it is told from others, and decided on from here.
 type Pending struct {
 	ToolCallID string          `json:"toolCallId"`
 	ToolName   string          `json:"toolName"`
 	Input      json.RawMessage `json:"input,omitempty"` // left out of the state document when it is large
 	Summary    string          `json:"summary"`
-	Reason     string          `json:"reason"` // why it asks
+	Reason     string          `json:"reason"`            // why it asks
+	Session    string          `json:"session,omitempty"` // of a call of a session below: its address
 	chat.Question
 	DenyAt time.Time `json:"denyAt,omitzero"` // when it is denied unless somebody decides
 }
@@ -82,6 +87,7 @@ func (s *state) document() []byte {
 		Mode: s.mode(), Sandbox: s.agent.host.opts.Sandbox, Status: status,
 		Queued: len(s.queue), Provider: provider, Project: s.project(), Trust: s.trust(), Todo: append([]chat.Todo{}, s.todo...), Usage: usage,
 		Context: ContextUse{Tokens: s.context, Window: s.window}, OnAsk: FormatOnAsk(s.session.DenyAfter), Pending: small(s.pending()), Clients: s.clients(), ClientCalls: s.clientCalls(), Questions: s.questions(),
+		Below: s.usageBelow(), Children: s.children,
 		ParentSession: s.session.ForkedFrom, ForkedAt: s.session.ForkedAt,
 	})
 	if err != nil {
@@ -100,7 +106,7 @@ func (s *state) pending() []Pending {
 			Question: asked.Question, DenyAt: s.denyAt(),
 		})
 	}
-	return list
+	return append(list, s.pendingBelow()...)
 }
 
 // maxInput bounds the arguments of one call in the state document, in bytes: approvals gives them whole.

@@ -127,8 +127,13 @@ func (s *state) free() bool {
 	return s.turn == nil && !s.undoing && s.stalled == nil && len(s.queue) == 0 && !s.parked() && len(s.script.Owed().Calls) == 0
 }
 
-// parked reports whether a call waits for a decision or for a client's result.
-func (s *state) parked() bool { return len(s.script.Waiting())+len(s.script.Delegated()) > 0 }
+// parked reports whether a call waits.
+func (s *state) parked() bool { return anyWaits(s.script) }
+
+// anyWaits reports whether a call of the last message waits for a decision, for a client's result, or with its child.
+func anyWaits(t *chat.Transcript) bool {
+	return len(t.Waiting())+len(t.Delegated())+len(t.WaitingTasks()) > 0
+}
 
 // working reports whether the schedule's last firing still runs or waits for a decision: its message is the last that
 // was said to the model.

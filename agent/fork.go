@@ -132,6 +132,7 @@ func (s *state) become(from original) error {
 	s.session.Status, s.session.Messages, s.session.Usage = string(Idle), len(from.messages), chat.Usage{}
 	s.session.Created, s.session.Updated, s.session.Waiting = now, now, time.Time{}
 	s.session.ForkedFrom, s.session.ForkedAt = from.row.Name, from.messages[len(from.messages)-1].ID
+	s.session.Agent = "" // it is nobody's child
 	s.session.Route = or(from.row.Route, from.row.Key)
 	tools, err := encodeTools(from.tools)
 	if err != nil {

@@ -39,6 +39,8 @@ type Host struct {
 	stalls map[string]Turn        // turns that stand still, by the same key
 	closed bool
 
+	giving sync.Mutex // held while a call gives its task to a child
+
 	turns, subscribers atomic.Int64
 	loaded             atomic.Int64  // sessions in memory
 	spare              chan struct{} // a session that nobody uses takes from it, and goes to sleep
@@ -134,7 +136,7 @@ func (h *Host) resume(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return h.lookAfterTasks(ctx)
 }
 
 // endRemovals deletes what is left of sessions that are half deleted.
@@ -214,6 +216,8 @@ type Session struct {
 	Pinned    bool  `json:"pinned"`    // never deleted to make room
 	Bytes     int64 `json:"bytes"`     // of its messages on disk
 	Schedules int   `json:"schedules"` // how many it has
+
+	Agent string `json:"agent,omitempty"` // of a child with a task: explore or general
 }
 
 // A Status says what a session is doing.
@@ -261,7 +265,7 @@ func SessionOf(r store.Session) Session {
 		Name: r.Name, Parent: parent, Title: r.Title, Workdir: r.Workdir, Model: r.Model, Mode: permission.Mode(r.Mode),
 		Status: Status(r.Status), Messages: r.Messages, Usage: r.Usage, Created: r.Created, Updated: r.Updated,
 		ParentSession: r.ForkedFrom, ForkedAt: r.ForkedAt,
-		Pinned: r.Pinned, Bytes: r.Bytes, Schedules: r.Schedules,
+		Pinned: r.Pinned, Bytes: r.Bytes, Schedules: r.Schedules, Agent: r.Agent,
 	}
 }
 
@@ -276,6 +280,9 @@ func (h *Host) Delete(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	if err := a.still(ctx, func(*state) error { return nil }); err != nil { // else its turn would go on without them
+		return err
+	}
 	if err := h.deleteBelow(ctx, a.key); err != nil {
 		return err
 	}
@@ -287,6 +294,7 @@ func (h *Host) Delete(ctx context.Context, name string) error {
 	if err := h.deleteBelow(ctx, a.key); err != nil { // what its turn made before it ended
 		return err
 	}
+	a.tellAbove(ctx)
 	if _, err := h.dropSnapshots(ctx, row.Workdir); err != nil {
 		return fmt.Errorf("session %s is deleted, but its snapshots are not: %w", name, err)
 	}

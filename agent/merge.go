@@ -26,6 +26,9 @@ func (s *state) merge(incoming []chat.Message) (*chat.Transcript, func(*store.Tx
 	for _, c := range slices.Concat(next.Delegated(), next.Owed().Calls) { // the latter stood behind one that waited
 		next.Apply(chat.ToolFailed{ToolCallID: c.ID, ErrorText: "not run: the user sent a new prompt instead"})
 	}
+	for _, e := range taskEnds(next, "the user sent a new prompt instead") {
+		next.Apply(e)
+	}
 	take(next, incoming)
 	if last, ok := next.Last(); !ok || last.Role != chat.User {
 		return nil, nil, ErrNoPrompt

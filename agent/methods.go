@@ -131,10 +131,29 @@ func cancelMethod(a *CoderAgent, ctx context.Context, args []json.RawMessage, _ 
 
 func (a *CoderAgent) approvals(ctx context.Context) (list []Pending, err error) {
 	err = a.do(ctx, func(s *state) error { list = s.pending(); return nil })
+	for i := 0; err == nil && i < len(list); i++ {
+		err = a.complete(ctx, &list[i])
+	}
 	return list, err
 }
 
-func (a *CoderAgent) usage(ctx context.Context) (u chat.Usage, err error) {
+// A UsageAnswer is what "usage" answers.
+type UsageAnswer struct {
+	chat.Usage            // of the session itself
+	Below      chat.Usage `json:"below,omitzero"` // of the sessions below it
+}
+
+func (a *CoderAgent) usage(ctx context.Context) (u UsageAnswer, err error) {
+	if u.Usage, err = a.ownUsage(ctx); err != nil {
+		return u, err
+	}
+	all, err := a.host.usageFrom(ctx, a.key)
+	u.Below = all.Sub(u.Usage)
+	return u, err
+}
+
+// ownUsage is what the session has cost so far, without those below it.
+func (a *CoderAgent) ownUsage(ctx context.Context) (u chat.Usage, err error) {
 	err = a.do(ctx, func(s *state) error { u = s.usage(); return nil })
 	return u, err
 }

@@ -58,6 +58,9 @@ func setModeMethod(a *CoderAgent, ctx context.Context, args []json.RawMessage, _
 
 // boundedAbove refuses a mode that is looser than that of a session above.
 func (s *state) boundedAbove(ctx context.Context, mode permission.Mode) error {
+	if s.explores() && !mode.Tighter(permission.ModePlan) {
+		return refusal(fmt.Sprintf("session %s explores: it stays in mode plan", s.agent.name))
+	}
 	rows, err := s.agent.ancestors(ctx)
 	if err != nil {
 		return err

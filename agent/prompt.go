@@ -254,6 +254,7 @@ func (s *state) begin(row store.Turn, messages []chat.Message, queued bool, also
 	if tools != "" {
 		s.tools = offer
 	}
+	s.orphans = append(s.orphans, s.script.WaitingTasks()...)
 	s.noteUnanswered(row.Client)
 	rewritten := next.Changed() < s.script.Len()
 	s.script, s.failed, s.undone = next, nil, nil
@@ -345,7 +346,7 @@ func (s *state) dropQueue(requestID string) error {
 // Cancel stops the turn of the request, running or waiting in the queue. "" means whatever runs; of a turn that is parked
 // it ends the calls that wait, and nobody can approve them any more. An unknown id is no error.
 func (a *CoderAgent) Cancel(ctx context.Context, requestID string) error {
-	return a.do(ctx, func(s *state) error {
+	err := a.do(ctx, func(s *state) error {
 		if s.stalled != nil && (requestID == "" || s.stalled.turn.row.ID == requestID) {
 			return s.unstall()
 		}
@@ -358,6 +359,11 @@ func (a *CoderAgent) Cancel(ctx context.Context, requestID string) error {
 		}
 		return s.dropQueue(requestID)
 	})
+	if err == nil {
+		err = a.dropOrphans(ctx)
+	}
+	a.tellAbove(ctx)
+	return err
 }
 
 // Steer puts a prompt into the running turn, where the model sees it at its next step. When no turn runs it is an
@@ -392,8 +398,23 @@ type Decision struct {
 }
 
 // Decide records the user's decision on a waiting tool call and lets the turn go on once nothing waits any more. The
-// first answer wins; a call that does not wait is a *NotWaitingError.
+// first answer wins; a call that does not wait is a *NotWaitingError. A call of a session below, by its address from here
+// (see Pending), is decided there.
 func (a *CoderAgent) Decide(ctx context.Context, callID string, d Decision) error {
+	if child, own, err := a.waitsFor(ctx, callID); err != nil || child != nil {
+		if err == nil {
+			err = child.Decide(ctx, own, d)
+		}
+		return err
+	}
+	err := a.decide(ctx, callID, d)
+	if err == nil {
+		a.tellAbove(ctx)
+	}
+	return err
+}
+
+func (a *CoderAgent) decide(ctx context.Context, callID string, d Decision) error {
 	return a.do(ctx, func(s *state) error {
 		if err := s.unstall(); err != nil {
 			return err

@@ -25,7 +25,7 @@ type Questions struct {
 
 // waitsFor is the status of a session whose turn is parked: a decision comes first.
 func waitsFor(script *chat.Transcript) Status {
-	if len(script.Waiting()) == 0 && len(script.Questions()) > 0 {
+	if len(script.Waiting())+len(script.WaitingTasks()) == 0 && len(script.Questions()) > 0 {
 		return Asking
 	}
 	return Waiting

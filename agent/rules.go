@@ -12,8 +12,10 @@ import (
 )
 
 // A session's rules are those that a person at the machine has made with a decision: "always for this session". They hold for
-// this session alone. A fork begins without them, and a child too: all they can do is loosen, and what was allowed here was
-// not asked there. A clear drops them, for whoever begins anew does not see what had been allowed before.
+// this session, and for the children to which it gives tasks: they work for it, and the user would be asked the same again by each.
+// A fork begins without them, and the child that a client makes too: all they can do is loosen, and what was allowed here was
+// not asked there. What is decided at a child stays there. A clear drops them, for whoever begins anew does not see what had been
+// allowed before.
 
 // A SessionRule is a rule of a session, as clients see it.
 type SessionRule struct {
@@ -34,7 +36,11 @@ const fromSession = "this session"
 // sessionRules are the rules as the policy takes them. Each was read by ParseRule before it was stored; one that this version
 // does not understand allows nothing.
 func (s *state) sessionRules() (rules []permission.Rule) {
-	for _, row := range s.rules {
+	rows, err := s.rulesAbove()
+	if err != nil {
+		s.agent.host.opts.Logger.Error("the rules above are left out", "session", s.agent.key, "err", err)
+	}
+	for _, row := range append(rows, s.rules...) {
 		rule, err := permission.ParseRule(row.Text, fromSession)
 		if err != nil {
 			s.agent.host.opts.Logger.Error("a rule is left out", "session", s.agent.key, "rule", row.ID, "err", err)
@@ -43,6 +49,19 @@ func (s *state) sessionRules() (rules []permission.Rule) {
 		rules = append(rules, rule)
 	}
 	return rules
+}
+
+// rulesAbove are the rules of the sessions for which this one works, as they are now.
+func (s *state) rulesAbove() (rows []store.Rule, err error) {
+	h := s.agent.host
+	for parent, kind, _ := SplitAddress(s.agent.key); parent != "" && kind == KindTask; parent, kind, _ = SplitAddress(parent) {
+		above, err := h.store.Rules(context.WithoutCancel(h.ctx), parent)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, above...)
+	}
+	return rows, nil
 }
 
 // always returns the rule that a decision stores: exactly the text that was shown with the question.

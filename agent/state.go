@@ -15,37 +15,40 @@ import (
 
 // A state is a session in memory. Only the agent's own goroutine touches it.
 type state struct {
-	agent   *CoderAgent
-	session store.Session
-	known   bool     // the session has its row on disk
-	cleared []string // ids of user messages that clears have removed
-	script  *chat.Transcript
-	queue   []store.Turn      // prompts whose turn has not begun
-	turn    *turn             // the turn that runs
-	failed  *Turn             // the last turn, if it ended in an error
-	stalled *stalled          // the last turn, if its end is not on disk
-	seen    map[string]string // hashes of the files that the model can see, by path
-	told    map[string]bool   // folders of whose own instructions the model was told
-	environ []string          // of the client that spoke last; nil: the host's
-	rules   []store.Rule      // that hold for this session
-	tools   []chat.ToolSpec   // that clients run, as the last request declared them
-	system  *store.System     // as it is on disk; nil before the first request
-	git     Project           // what git's files say of the workdir
-	folder  trust.Folder      // what the workdir brings, and how far it is trusted
-	todo    []chat.Todo
-	context int              // tokens of the last request and its answer
-	window  int              // tokens that the model takes, once somebody has asked; 0 when not known
-	confirm *Confirmation    // a loosening that waits for it
-	docs    documents        // the state documents that subscribers know
-	firings []time.Time      // when schedules came of late
-	again   *time.Timer      // looks whether what stands still can go on
-	held    string           // the prompt of which was told that it cannot begin
-	soon    *time.Timer      // publishes the state document if it has changed
-	undone  []store.Snapshot // undos of which the model has not heard
-	undoing bool             // an undo is at work: no turn begins
-	subs    map[*Subscription]struct{}
-	closing bool  // the host closes: no new work
-	gone    error // the loop must end, for this reason
+	agent    *CoderAgent
+	session  store.Session
+	known    bool     // the session has its row on disk
+	cleared  []string // ids of user messages that clears have removed
+	script   *chat.Transcript
+	queue    []store.Turn      // prompts whose turn has not begun
+	turn     *turn             // the turn that runs
+	failed   *Turn             // the last turn, if it ended in an error
+	stalled  *stalled          // the last turn, if its end is not on disk
+	seen     map[string]string // hashes of the files that the model can see, by path
+	told     map[string]bool   // folders of whose own instructions the model was told
+	environ  []string          // of the client that spoke last; nil: the host's
+	rules    []store.Rule      // that hold for this session
+	tools    []chat.ToolSpec   // that clients run, as the last request declared them
+	system   *store.System     // as it is on disk; nil before the first request
+	git      Project           // what git's files say of the workdir
+	folder   trust.Folder      // what the workdir brings, and how far it is trusted
+	todo     []chat.Todo
+	untold   []chat.Task      // in the background, of whose end the model was not told
+	children []Child          // the sessions below, by their addresses
+	orphans  []chat.Task      // whose calls have got another end: their children are to be stopped
+	context  int              // tokens of the last request and its answer
+	window   int              // tokens that the model takes, once somebody has asked; 0 when not known
+	confirm  *Confirmation    // a loosening that waits for it
+	docs     documents        // the state documents that subscribers know
+	firings  []time.Time      // when schedules came of late
+	again    *time.Timer      // looks whether what stands still can go on
+	held     string           // the prompt of which was told that it cannot begin
+	soon     *time.Timer      // publishes the state document if it has changed
+	undone   []store.Snapshot // undos of which the model has not heard
+	undoing  bool             // an undo is at work: no turn begins
+	subs     map[*Subscription]struct{}
+	closing  bool  // the host closes: no new work
+	gone     error // the loop must end, for this reason
 }
 
 // load reads the session and goes on with the turn that is open on disk.
@@ -111,6 +114,9 @@ func (a *CoderAgent) load(ctx context.Context) (*state, error) {
 		return nil, err
 	}
 	s.relearn()
+	if err := s.loadChildren(ctx); err != nil {
+		return nil, err
+	}
 	s.docs.add(s.document())
 	s.countQueue(len(s.queue))
 	switch {
@@ -192,6 +198,7 @@ func (s *state) relearn() {
 		}
 	}
 	s.todo, s.context = s.script.Todo(), lastTokens(said)
+	s.untold = s.backgroundTasks()
 }
 
 // write runs do in a transaction, together with the session's row.
@@ -256,6 +263,10 @@ func (s *state) recordAlso(t *turn, d store.Durability, also func(*store.Tx) err
 			if e.Output.Todo != nil {
 				s.todo = s.script.Todo()
 			}
+		case chat.TaskGiven:
+			s.untold = chat.Tell(s.untold, chat.Task(e))
+		case chat.Noted:
+			s.untold = chat.Note(e).Tell(s.untold)
 		case chat.Answered:
 			s.context = e.Usage.Input + e.Usage.Output
 		case chat.Compacted:
@@ -273,7 +284,7 @@ func (s *state) recordAlso(t *turn, d store.Durability, also func(*store.Tx) err
 
 func changesDocument(e chat.Event) bool {
 	switch e := e.(type) {
-	case chat.Answered, chat.ApprovalAsked, chat.Delegated, chat.Compacted:
+	case chat.Answered, chat.ApprovalAsked, chat.Delegated, chat.Compacted, chat.TaskWaits:
 		return true
 	case chat.ToolFinished:
 		return e.Output.Todo != nil

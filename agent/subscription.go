@@ -41,6 +41,11 @@ func (a *CoderAgent) SubscribeAs(ctx context.Context, kind string) (*Subscriptio
 	if err := a.room(); err != nil {
 		return nil, err
 	}
+	return a.subscribe(ctx, kind)
+}
+
+// subscribe is SubscribeAs for whoever needs the session to go on, however full the host is.
+func (a *CoderAgent) subscribe(ctx context.Context, kind string) (*Subscription, error) {
 	sub := &Subscription{agent: a, kind: kind, ready: make(chan struct{}, 1)}
 	err := a.do(ctx, func(s *state) error {
 		if s.closing {

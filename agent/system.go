@@ -16,11 +16,13 @@ func (t *turn) system() (p store.System, err error) {
 	var workdir string
 	var project Project
 	var folder trust.Folder
+	var role string
 	known := false
 	err = t.agent.do(context.WithoutCancel(t.ctx), func(s *state) error {
 		if workdir, project, folder, known = s.session.Workdir, s.project(), s.folder, s.system != nil; known {
 			p = *s.system
 		}
+		role = s.taskRole()
 		return folder.Broken()
 	})
 	if err != nil || known {
@@ -32,6 +34,7 @@ func (t *turn) system() (p store.System, err error) {
 			return p, err
 		}
 	}
+	p.Text += role
 	if part, ok := folder.Instructions(); ok {
 		p.Text += "\n" + quotedInstructions(part) + "\n"
 	}

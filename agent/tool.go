@@ -30,6 +30,13 @@ type Tool struct {
 	// may be one of this machine.
 	Backend string
 
+	Looks bool // it is offered to children that explore: it changes nothing, or they may not use what does
+	Tasks bool // its calls give tasks to children. It is not offered to those that may have none
+
+	// Resumes says that a call which had started when its host died is run again under its id: what it began is durable, and
+	// the tool finds it there.
+	Resumes bool
+
 	run    func(ctx context.Context, input json.RawMessage) (Result, error)
 	asks   func(input json.RawMessage) []chat.Ask // nil: the tool asks nothing
 	action func(input json.RawMessage) (Action, error)
@@ -62,6 +69,7 @@ type Action struct {
 	Unsandboxed bool // it asks to run outside the sandbox
 
 	Effect permission.Effect // of this call, when it has less than the tool's; "" is the tool's
+	Alone  bool              // it runs in its turn, beside no other call, although its tool only reads
 }
 
 // An Actor is an argument type that can tell what the call would do. Without it a call has no paths and no command,

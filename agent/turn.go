@@ -27,8 +27,9 @@ type turn struct {
 	launched bool          // its goroutine has started; false: it waits for a host of its provider
 	ended    chan struct{} // closed when the turn has been settled or left open for the next host
 
-	stepOpen bool // a step has begun and its end is not recorded
-	cuts     int  // responses in a row that broke off
+	tasks    chat.Usage // what the children of the answer have cost, when it ends
+	stepOpen bool       // a step has begun and its end is not recorded
+	cuts     int        // responses in a row that broke off
 
 	kept        *store.Snapshot // the row of what it may be changing; nil: none, once lookedUp
 	lookedUp    bool            // kept was looked for
@@ -62,8 +63,10 @@ func (s *state) launch(t *turn) {
 	t.launched = true
 	s.agent.host.owned.Go(func() {
 		defer t.cancel(nil)
+		t.agent.tellAbove(t.ctx)
 		for !t.round() {
 		}
+		t.agent.tellAbove(t.ctx)
 	})
 }
 
@@ -77,12 +80,15 @@ func (t *turn) round() (ended bool) {
 	if err := t.warmUp(ctx); err != nil {
 		return true
 	}
+	if err := t.agent.dropOrphans(ctx); err != nil { // those of the turn before, whose calls the prompt has answered
+		t.agent.host.opts.Logger.Error("stopping sub-agents", "session", t.agent.key, "err", err)
+	}
 	reason, err := t.guarded(t.ctx)
 	t.keepAfter(ctx)
-	err = errors.Join(err, t.lookForNext(ctx), t.agent.do(ctx, func(s *state) error {
+	err = errors.Join(err, t.lookForNext(ctx), t.addTasks(ctx), t.agent.do(ctx, func(s *state) error {
 		ended = s.settle(t, reason, err)
 		return nil
-	}))
+	}), t.agent.dropOrphans(ctx))
 	return ended || err != nil
 }
 
@@ -109,7 +115,7 @@ func (t *turn) run(ctx context.Context) (chat.FinishReason, error) {
 			return chat.FinishError, err
 		case len(owed.Calls) > 0:
 			err = t.runTools(ctx, owed.Calls)
-		case owed.Approvals > 0:
+		case owed.Approvals+owed.Tasks > 0:
 			denied, err := t.denyAtOnce(ctx)
 			if err != nil {
 				return chat.FinishError, err
@@ -117,7 +123,10 @@ func (t *turn) run(ctx context.Context) (chat.FinishReason, error) {
 			if denied {
 				continue
 			}
-			return chat.FinishApproval, nil // parked: a decision runs it again
+			if err := t.agent.lookAfterTasks(context.WithoutCancel(ctx)); err != nil {
+				return chat.FinishError, err
+			}
+			return chat.FinishApproval, nil // parked: a decision runs it again, also one at a child
 		case owed.Questions > 0:
 			return chat.FinishQuestion, nil // parked: the answers run it again
 		case owed.Client:
@@ -137,7 +146,12 @@ func (t *turn) run(ctx context.Context) (chat.FinishReason, error) {
 		case owed.Reply && len(owed.jobs) > 0:
 			err = t.tellJobs(owed.jobs)
 		case owed.Reply:
-			err = t.reply(ctx, owed.Cut)
+			if !owed.Cut {
+				err = t.tellTasks(ctx)
+			}
+			if err == nil {
+				err = t.reply(ctx, owed.Cut)
+			}
 		default:
 			return owed.finish, nil
 		}
@@ -160,8 +174,12 @@ type owedNow struct {
 }
 
 func (t *turn) owed(ctx context.Context) (o owedNow, err error) {
+	spent, err := t.overspent(ctx, chat.Usage{})
+	if err != nil {
+		return o, err
+	}
 	err = t.agent.do(context.WithoutCancel(ctx), func(s *state) error {
-		o = owedNow{Owed: s.script.Owed(), steps: s.script.TurnSteps(), limit: s.stepLimit(), denied: s.denials(), spent: s.overspent(chat.Usage{}), finish: chat.FinishStop}
+		o = owedNow{Owed: s.script.Owed(), steps: s.script.TurnSteps(), limit: s.stepLimit(), denied: s.denials(), spent: spent, finish: chat.FinishStop}
 		if o.Reply {
 			o.circle, o.tell, o.stuck = s.circling()
 		}
@@ -199,9 +217,9 @@ func (s *state) settle(t *turn, reason chat.FinishReason, cause error) bool {
 		return true
 	}
 	owed := s.script.Owed()
-	if reason == chat.FinishStop && owed.Reply || reason == chat.FinishApproval && owed.Approvals == 0 ||
+	if reason == chat.FinishStop && owed.Reply || reason == chat.FinishApproval && (owed.Approvals+owed.Tasks == 0 || len(owed.Calls) > 0) ||
 		reason == chat.FinishQuestion && owed.Questions == 0 {
-		return false // steered, decided or answered at the last moment
+		return false // steered, decided or answered, or a child went on, at the last moment
 	}
 	if !s.stops(reason) {
 		return false // steered likewise
@@ -231,7 +249,7 @@ func (s *state) lastWords(t *turn, reason chat.FinishReason, cause error) []chat
 		mark.Status, mark.Error = chat.CompactionFailed, "the turn ended first"
 		events = append(events, chat.Compacted(mark))
 	}
-	end := chat.TurnFinished{Reason: reason, Usage: s.script.TurnUsage()}
+	end := chat.TurnFinished{Reason: reason, Usage: s.script.TurnUsage(), Tasks: t.tasks}
 	switch {
 	case context.Cause(t.ctx) == errCancelled: //nolint:errorlint // our own sentinel, never wrapped here
 		end.Reason = chat.FinishCancelled
@@ -246,6 +264,7 @@ func (s *state) lastWords(t *turn, reason chat.FinishReason, cause error) []chat
 		for _, c := range slices.Concat(s.script.Owed().Calls, s.script.Waiting(), s.script.Delegated()) {
 			events = append(events, chat.ToolFailed{ToolCallID: c.ID, ErrorText: s.unfinished(c, end.Reason)})
 		}
+		events = append(events, s.dropTasks(s.script, "the turn ended first")...)
 	}
 	if end.Reason != chat.FinishCancelled && end.Reason != chat.FinishError && t.stepOpen {
 		events = append(events, chat.StepFinished{})
@@ -293,7 +312,7 @@ func (s *state) finish(t *turn, events []chat.Event) error {
 			return err
 		}
 		s.session.Status = string(Running)
-	case parks(end.Reason) && len(next.Waiting())+len(next.Delegated()) > 0:
+	case parks(end.Reason) && anyWaits(next):
 		s.session.Status = string(waitsFor(next)) // the turn is over: what is said about its calls opens a continuation
 	}
 	err = s.write(store.Safe, func(tx *store.Tx) error {

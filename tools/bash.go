@@ -48,8 +48,8 @@ type shell struct {
 
 // Bash returns the bash tool: runs a command in the box.
 func Bash(box *sandbox.Box, jobs *Jobs) agent.Tool {
-	return tool("bash", permission.Runs,
-		"Run a shell command. There is no terminal and no input unless you ask for them. Of long output you get the beginning and the end, with the whole in a file: no need for head or tail. When the time is up, or with background, it goes on as a job: see the job tool.", shell{box, jobs}.run)
+	return looking(tool("bash", permission.Runs,
+		"Run a shell command. There is no terminal and no input unless you ask for them. Of long output you get the beginning and the end, with the whole in a file: no need for head or tail. When the time is up, or with background, it goes on as a job: see the job tool.", shell{box, jobs}.run))
 }
 
 // bashDetails is for front-ends.

@@ -66,8 +66,8 @@ func (a globArgs) split() (dir, pattern string) {
 
 // Glob returns the glob tool: finds files by name.
 func Glob() agent.Tool {
-	return tool("glob", permission.Reads,
-		"Find files by name, newest first. Ignored files are left out, hidden ones too unless the pattern names them.", glob)
+	return looking(tool("glob", permission.Reads,
+		"Find files by name, newest first. Ignored files are left out, hidden ones too unless the pattern names them.", glob))
 }
 
 // globDetails is for front-ends.

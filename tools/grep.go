@@ -56,8 +56,8 @@ func orDot(path string) string {
 
 // Grep returns the grep tool: searches in files.
 func Grep() agent.Tool {
-	return tool("grep", permission.Reads,
-		"Search file contents. Ignored, hidden and binary files are left out unless path names them. Matches are grouped by file as 12:text.", grep)
+	return looking(tool("grep", permission.Reads,
+		"Search file contents. Ignored, hidden and binary files are left out unless path names them. Matches are grouped by file as 12:text.", grep))
 }
 
 // grepDetails is for front-ends.

@@ -58,7 +58,7 @@ func (a jobArgs) Show(func(string) string) string {
 
 // Job returns the job tool: looks at commands that go on, feeds and signals them.
 func Job(jobs *Jobs) agent.Tool {
-	return tool("job", permission.Runs, "See the new output of a job (a command that goes on), type to it or signal it. You are told when one has ended.", jobTool{jobs}.run)
+	return looking(tool("job", permission.Runs, "See the new output of a job (a command that goes on), type to it or signal it. You are told when one has ended.", jobTool{jobs}.run))
 }
 
 type jobTool struct{ jobs *Jobs }

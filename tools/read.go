@@ -44,8 +44,8 @@ func (a readArgs) lines() string {
 
 // Read returns the read tool: numbered lines of a text file, a picture, the pages of a PDF, or the tree of a folder.
 func Read() agent.Tool {
-	return tool("read", permission.Reads,
-		"Read a text file as numbered lines (12:text), a picture or the text of a PDF (offset and limit count pages), or list a folder as a tree. At most 2000 lines or 30 KB at once: go on with offset. The number and colon are not part of the file.", read)
+	return looking(tool("read", permission.Reads,
+		"Read a text file as numbered lines (12:text), a picture or the text of a PDF (offset and limit count pages), or list a folder as a tree. At most 2000 lines or 30 KB at once: go on with offset. The number and colon are not part of the file.", read))
 }
 
 // readDetails is for front-ends, and tells a later call what this one has shown.

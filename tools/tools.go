@@ -1,5 +1,5 @@
 // Package tools holds the tools that every agent has: read, write, edit, apply_patch, bash, job, grep, glob, schedule,
-// todo, fetch, ask_user and, where the user's config says how, web_search.
+// todo, fetch, ask_user, task and, where the user's config says how, web_search.
 //
 // Each tool is a thin function that finds its agent in the context, and a function below it that does the work with
 // the little it needs of the agent: a session. Results are plain text for the model; errors name the cause, the fact
@@ -30,7 +30,7 @@ type Options struct {
 // All returns the built-in tools, always in the same order: what is sent to the model must not change between two
 // requests, or the provider's cache is lost.
 func All(o Options) []agent.Tool {
-	list := []agent.Tool{Read(), Write(), Edit(), ApplyPatch(), Bash(o.Sandbox, o.Jobs), Job(o.Jobs), Grep(), Glob(), Schedule(), Todo(), Fetch(o.Port), AskUser()}
+	list := []agent.Tool{Read(), Write(), Edit(), ApplyPatch(), Bash(o.Sandbox, o.Jobs), Job(o.Jobs), Grep(), Glob(), Schedule(), Todo(), Fetch(o.Port), AskUser(), Task()}
 	if o.Search != nil {
 		list = append(list, WebSearch(o.Search))
 	}
@@ -59,6 +59,12 @@ func tool[Args any](name string, e permission.Effect, desc string, run func(cont
 		return run(ctx, agent.FromContext(ctx), a)
 	})
 	trim(t.Schema)
+	return t
+}
+
+// looking offers a tool to children that only look.
+func looking(t agent.Tool) agent.Tool {
+	t.Looks = true
 	return t
 }
 

@@ -185,6 +185,7 @@ func TestAllHasAFixedOrderAndTheRightEffects(t *testing.T) {
 		{"todo", permission.Reads},
 		{"fetch", permission.Network},
 		{"ask_user", permission.Reads},
+		{"task", permission.Reads},
 	}
 	searching := All(Options{Search: &Search{URL: "http://127.0.0.1:1"}})
 	if last := searching[len(searching)-1]; len(searching) != len(want)+1 || last.Name != "web_search" || last.Effect != permission.Network {
@@ -249,8 +250,8 @@ func toolBlock(t *testing.T, model string) string {
 
 func TestAModelIsOfferedEditsOrPatches(t *testing.T) {
 	for model, want := range map[string]string{
-		"anthropic/claude-sonnet-4.5": "read write edit bash job grep glob schedule todo fetch ask_user",
-		"openai/gpt-5.1":              "read apply_patch bash job grep glob schedule todo fetch ask_user",
+		"anthropic/claude-sonnet-4.5": "read write edit bash job grep glob schedule todo fetch ask_user task",
+		"openai/gpt-5.1":              "read apply_patch bash job grep glob schedule todo fetch ask_user task",
 	} {
 		var names []string
 		for _, tool := range All(Options{}) {
@@ -316,6 +317,19 @@ func TestWhatACallWouldDoIsToldBefore(t *testing.T) {
 	}
 }
 
+// TestWhoExploresHasToolsThatLook: of those only bash could change anything, and mode plan lets it run what reads.
+func TestWhoExploresHasToolsThatLook(t *testing.T) {
+	var names []string
+	for _, tool := range All(Options{}) {
+		if tool.Looks {
+			names = append(names, tool.Name)
+		}
+	}
+	if got := strings.Join(names, " "); got != "read bash grep glob" {
+		t.Errorf("those who explore have %s", got)
+	}
+}
+
 func TestOutsideAnAgentEveryToolSaysSo(t *testing.T) {
 	inputs := map[string]string{
 		"read": `{"path":"x"}`, "write": `{"path":"x","content":""}`, "edit": `{"path":"x","old":"a","new":"b"}`,
@@ -325,6 +339,7 @@ func TestOutsideAnAgentEveryToolSaysSo(t *testing.T) {
 		"todo":     `{"items":[]}`,
 		"fetch":    `{"url":"https://example.com/"}`,
 		"ask_user": `{"questions":["why?"]}`,
+		"task":     `{"prompt":"x"}`,
 	}
 	for _, tool := range All(Options{}) {
 		if _, err := tool.Run(t.Context(), json.RawMessage(inputs[tool.Name])); err == nil || err.Error() != agent.ErrNoAgent.Error() {

@@ -168,6 +168,7 @@ type (
 		Error  string       `json:"error,omitempty"` // with FinishError; with FinishBudget, FinishLoop and FinishDenied what happened
 		Hint   string       `json:"hint,omitempty"`  // what the user can do about it
 		Usage  Usage        `json:"usage,omitzero"`  // of this turn
+		Tasks  Usage        `json:"tasks,omitzero"`  // of the children to which the answer has given tasks, so far; no part of Usage
 	}
 )
 
@@ -267,6 +268,8 @@ var kinds = map[string]func([]byte) (Event, error){
 	"coder-delegated":       decode[Delegated],
 	"coder-client-answered": decode[ClientAnswered],
 	"coder-tool-started":    decode[ToolStarted],
+	"coder-task-given":      decode[TaskGiven],
+	"coder-task-waits":      decode[TaskWaits],
 	"coder-turn-finished":   decode[TurnFinished],
 }
 
@@ -343,6 +346,10 @@ func Type(e Event) string {
 		return "coder-client-answered"
 	case ToolStarted:
 		return "coder-tool-started"
+	case TaskGiven:
+		return "coder-task-given"
+	case TaskWaits:
+		return "coder-task-waits"
 	case TurnFinished:
 		return "coder-turn-finished"
 	}
@@ -352,7 +359,7 @@ func Type(e Event) string {
 // IsChunk reports whether the event's JSON is a chunk of the AI SDK's UI message stream.
 func IsChunk(e Event) bool {
 	switch e.(type) {
-	case Answered, Interrupted, Retrying, Judged, Decided, Delegated, ClientAnswered, ToolStarted, TurnFinished, nil:
+	case Answered, Interrupted, Retrying, Judged, Decided, Delegated, ClientAnswered, ToolStarted, TaskGiven, TaskWaits, TurnFinished, nil:
 		return false
 	}
 	return true

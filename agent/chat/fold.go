@@ -62,6 +62,7 @@ func (t *Transcript) fold(e Event) {
 		t.finish()
 	default:
 		t.applyTool(e)
+		t.applyTask(e)
 		t.applyExtra(e)
 	}
 }
@@ -129,7 +130,7 @@ func (t *Transcript) endStep(s Step) {
 	m := t.last()
 	if n := len(m.Steps); n > 0 && m.Steps[n-1].Status == StepOpen {
 		open := m.Steps[n-1]
-		s.Usage, s.Client, s.Continue, s.Judged = s.Usage.Add(open.Usage), open.Client, open.Continue, open.Judged
+		s.Usage, s.Client, s.Continue, s.Judged, s.Tasks = s.Usage.Add(open.Usage), open.Client, open.Continue, open.Judged, open.Tasks
 		s.Questions = open.Questions
 		m.Steps[n-1] = s
 	}

@@ -63,6 +63,7 @@ type Step struct {
 	Questions []string `json:"questions,omitempty"` // those of Client that ask the user something: any client brings the answer
 
 	Judged []Judged `json:"judged,omitempty"` // calls of the response that were asked for or denied, in the order of the verdicts
+	Tasks  []Task   `json:"tasks,omitempty"`  // that calls of the response give to children
 }
 
 // A StepStatus says whether a model response is complete.
@@ -102,6 +103,14 @@ func (u Usage) Add(v Usage) Usage {
 	return Usage{
 		Input: u.Input + v.Input, Output: u.Output + v.Output, Cached: u.Cached + v.Cached,
 		CacheWrite: u.CacheWrite + v.CacheWrite, Reasoning: u.Reasoning + v.Reasoning, Cost: u.Cost + v.Cost,
+	}
+}
+
+// Sub returns what u has more than v.
+func (u Usage) Sub(v Usage) Usage {
+	return Usage{
+		Input: u.Input - v.Input, Output: u.Output - v.Output, Cached: u.Cached - v.Cached,
+		CacheWrite: u.CacheWrite - v.CacheWrite, Reasoning: u.Reasoning - v.Reasoning, Cost: u.Cost - v.Cost,
 	}
 }
 

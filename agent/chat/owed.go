@@ -17,6 +17,7 @@ type Owed struct {
 	Calls     []ToolCall // to run, in the order of the model, up to the first that waits; those with Started may have acted before a crash
 	Approvals int        // calls that wait for a decision
 	Questions int        // calls that wait for the user's answer
+	Tasks     int        // calls that wait with their children, which wait for a decision or a client
 	Client    bool       // a client owes results, or its tools were called in this turn: the turn ends, their results open another
 	Reply     bool       // the model must answer
 	Compact   bool       // a compaction has begun, or was broken off: before anything else
@@ -50,6 +51,7 @@ func (t *Transcript) Owed() Owed {
 			quiet = !p.Auto
 		case ToolCall:
 			calls++
+			task, given := m.task(step, p.ID)
 			switch {
 			case m.delegated(step, p.ID) && m.Asks(p.ID):
 				if !p.Finished() {
@@ -57,8 +59,11 @@ func (t *Transcript) Owed() Owed {
 				}
 			case m.delegated(step, p.ID):
 				o.Client = o.Client || !p.Finished() || step >= t.turns
+			case p.Finished():
+			case given && len(task.Waits) > 0:
+				o.Tasks++
 			case p.State == InputAvailable, p.State == ApprovalResponded:
-				if o.Approvals == 0 { // a call does not overtake one that waits for the user
+				if given || o.Approvals+o.Tasks == 0 { // a call does not overtake one that waits for the user
 					o.Calls = append(o.Calls, p)
 				}
 			case p.State == ApprovalRequested:

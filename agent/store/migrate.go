@@ -44,11 +44,14 @@ var rulesSQL string
 //go:embed migrations/11_snapshots.sql
 var snapshotsSQL string
 
+//go:embed migrations/12_task.sql
+var taskSQL string
+
 // migrations are the scripts in order: script i leads from schema version i to i+1. They are never changed once
 // released. A migration library would cost its package initialisers at every start of the program and a dozen modules,
 // for the loop below.
 func migrations() []string {
-	return []string{sessionsSQL, systemSQL, schedulesSQL, clientsSQL, contextSQL, keepSQL, providerSQL, clearedSQL, costSQL, rulesSQL, snapshotsSQL}
+	return []string{sessionsSQL, systemSQL, schedulesSQL, clientsSQL, contextSQL, keepSQL, providerSQL, clearedSQL, costSQL, rulesSQL, snapshotsSQL, taskSQL}
 }
 
 // migrate brings the file to the newest schema: all missing scripts in one transaction, so that it has either the old

@@ -12,7 +12,7 @@ import (
 )
 
 const sessionColumns = `key, name, workdir, model, mode, title, titled, status, steps, usage, messages, created, updated,
-	project, forked_from, forked_at, route, pinned, provider, cost, deny_after, waiting,
+	project, forked_from, forked_at, route, pinned, provider, cost, deny_after, waiting, agent,
 	(SELECT ifnull(sum(length(body) + ifnull(length(steps), 0)), 0) FROM messages WHERE session = key),
 	(SELECT count(*) FROM schedules WHERE session = key)`
 
@@ -144,7 +144,7 @@ func scanSession(rows *sql.Rows) (Session, error) {
 	var denyAfter sql.NullInt64
 	err := rows.Scan(&s.Key, &s.Name, &s.Workdir, &s.Model, &s.Mode, &s.Title, &s.Titled, &s.Status, &s.MaxSteps,
 		&usage, &s.Messages, &created, &updated, &s.Project, &s.ForkedFrom, &s.ForkedAt, &s.Route, &s.Pinned, &s.Provider, &s.MaxCost,
-		&denyAfter, &waiting, &s.Bytes, &s.Schedules)
+		&denyAfter, &waiting, &s.Agent, &s.Bytes, &s.Schedules)
 	if err != nil {
 		return Session{}, err
 	}

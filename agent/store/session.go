@@ -32,6 +32,8 @@ type Session struct {
 	DenyAfter *time.Duration // calls that have waited so long for a decision are denied; nil: they wait for ever
 	Waiting   time.Time      // since when calls of the parked turn wait for a decision; zero: none does
 
+	Agent string // of a child that a call has given a task: what it is for; else ""
+
 	Pinned    bool  // never deleted to make room
 	Bytes     int64 // of its messages; read only
 	Schedules int   // how many it has; read only

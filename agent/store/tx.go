@@ -45,11 +45,11 @@ func (tx *Tx) PutSession(s Session) error {
 	}
 	_, err = tx.exec("storing session", s.Key, `
 		INSERT OR REPLACE INTO sessions (key, name, workdir, model, mode, title, titled, status, steps, usage, messages, created, updated,
-			project, forked_from, forked_at, route, pinned, provider, cost, deny_after, waiting)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			project, forked_from, forked_at, route, pinned, provider, cost, deny_after, waiting, agent)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		s.Key, s.Name, s.Workdir, s.Model, s.Mode, s.Title, s.Titled, s.Status, s.MaxSteps, string(usage), s.Messages,
 		nanos(s.Created), nanos(s.Updated), s.Project, s.ForkedFrom, s.ForkedAt, s.Route, s.Pinned, s.Provider, s.MaxCost,
-		duration(s.DenyAfter), nanos(s.Waiting))
+		duration(s.DenyAfter), nanos(s.Waiting), s.Agent)
 	return err
 }
 

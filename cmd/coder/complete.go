@@ -93,7 +93,7 @@ func (a *app) completeWaiting(cmd *cobra.Command, args []string, part string) ([
 	case 0:
 		return a.completeSessions(func(s agent.Session) bool { return s.Status == agent.Waiting })(cmd, args, part)
 	case 1:
-		return a.completeCalls(cmd, args[0], func(t transcript) []chat.ToolCall { return t.waiting }), none | cobra.ShellCompDirectiveKeepOrder
+		return a.completeCalls(cmd, args[0], transcript.undecided), none | cobra.ShellCompDirectiveKeepOrder
 	}
 	return nil, none
 }

@@ -66,7 +66,7 @@ func (d *decideCommand) run(ctx context.Context, name, call string) error {
 		return err
 	}
 	// As long as another call waits, a host asks no model.
-	partly := len(chosen) < len(t.waiting)+len(t.asking) && !t.resumes
+	partly := len(chosen) < len(t.approvals())+len(t.asking) && !t.resumes
 	conn := &connector{app: d.app, config: d.config, anyProvider: true, keyless: partly, hold: partly}
 	session, err := client.Dial(ctx, client.Options{
 		Host: conn.address, Name: t.session.Name, Kind: d.kind(), Query: url.Values{"client": {"run"}},
@@ -97,7 +97,7 @@ func (d *decideCommand) decision() client.Decision {
 // decided is what the command tells of a decision.
 func decided(a headless.Approval, d client.Decision) headless.Decision {
 	told := headless.Decision{
-		ToolCallID: a.ToolCallID, ToolName: a.ToolName, Input: a.Input, Summary: a.Summary, Question: a.Question,
+		ToolCallID: a.ToolCallID, ToolName: a.ToolName, Input: a.Input, Summary: a.Summary, Session: a.Session, Question: a.Question,
 		Approved: d.Approved, Reason: d.Reason,
 	}
 	if d.Always {
@@ -155,8 +155,8 @@ func (d *decideCommand) kind() string {
 // word is no yes to several calls that nobody has named.
 func (d *decideCommand) choose(t *transcript, call string) (ids []string, err error) {
 	name := t.session.Name
-	for _, c := range t.waiting {
-		ids = append(ids, c.ID)
+	for _, a := range t.approvals() {
+		ids = append(ids, a.ToolCallID)
 	}
 	switch {
 	case call != "" && d.all:

@@ -32,7 +32,30 @@ const killPoints = 6
 // and lets the turn finish. Then every frame that a client saw must still be true, no prompt, decision or result be
 // lost, no command have run twice, and the transcript be one that a strict provider accepts.
 func TestKill(t *testing.T) {
-	points, seed := killPoints, uint64(1)
+	points, seed, bin := killOptions(t)
+	took := make(map[string]time.Duration)
+	for _, mode := range []string{"auto", "edit"} { // in mode edit the commands wait for a decision
+		k := newKill(t, bin, mode, killScript)
+		begun := time.Now()
+		k.play(time.Hour)
+		took[mode] = time.Since(begun)
+		k.check()
+	}
+	for i := range points {
+		mode := []string{"auto", "edit"}[i%2]
+		t.Run(fmt.Sprintf("seed %d in mode %s", seed+uint64(i), mode), func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(seed+uint64(i), 0))
+			k := newKill(t, bin, mode, killScript)
+			k.play(time.Duration(rng.Float64() * float64(took[mode])))
+			k.check()
+		})
+	}
+}
+
+// killOptions are how many points to try, the seed of the first, and the program.
+func killOptions(t *testing.T) (points int, seed uint64, bin string) {
+	t.Helper()
+	points, seed = killPoints, 1
 	if v := os.Getenv("CODER_KILL_POINTS"); v != "" {
 		n, err := strconv.Atoi(v)
 		if err != nil {
@@ -47,27 +70,11 @@ func TestKill(t *testing.T) {
 		}
 		seed = n
 	}
-	bin := filepath.Join(t.TempDir(), "coder")
+	bin = filepath.Join(t.TempDir(), "coder")
 	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
 		t.Fatalf("building coder: %v\n%s", err, out)
 	}
-	took := make(map[string]time.Duration)
-	for _, mode := range []string{"auto", "edit"} { // in mode edit the commands wait for a decision
-		k := newKill(t, bin, mode)
-		begun := time.Now()
-		k.play(time.Hour)
-		took[mode] = time.Since(begun)
-		k.check()
-	}
-	for i := range points {
-		mode := []string{"auto", "edit"}[i%2]
-		t.Run(fmt.Sprintf("seed %d in mode %s", seed+uint64(i), mode), func(t *testing.T) {
-			rng := rand.New(rand.NewPCG(seed+uint64(i), 0))
-			k := newKill(t, bin, mode)
-			k.play(time.Duration(rng.Float64() * float64(took[mode])))
-			k.check()
-		})
-	}
+	return points, seed, bin
 }
 
 // A kill is one scenario: a data dir, a repository and what clients saw.
@@ -105,7 +112,7 @@ type frame struct {
 	Event        json.RawMessage `json:"event"`
 }
 
-func newKill(t *testing.T, bin, mode string) *kill {
+func newKill(t *testing.T, bin, mode string, script func(*openroutertest.Request) openroutertest.Response) *kill {
 	t.Helper()
 	k := &kill{
 		t: t, bin: bin, mode: mode, model: openroutertest.New(), data: t.TempDir(), repo: t.TempDir(),
@@ -116,7 +123,7 @@ func newKill(t *testing.T, bin, mode string) *kill {
 			t.Fatal(err)
 		}
 	}
-	k.model.Reply(killScript)
+	k.model.Reply(script)
 	if err := k.model.Start(); err != nil {
 		t.Fatal(err)
 	}

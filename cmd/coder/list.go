@@ -56,13 +56,14 @@ func printSessions(out io.Writer, list []agent.Session, width int, now time.Time
 	head := []string{"NAME", "STATUS", "USED", "SIZE", "COST", "FOLDER", "TITLE"}
 	rows := [][]string{head}
 	for _, s := range list {
+		indent := strings.Repeat("  ", strings.Count(s.Name, "/sub/"))
 		used := s.Updated.Local().Format(time.DateTime)
 		folder := plain.Line(s.Workdir, math.MaxInt)
 		if width > 0 {
 			used, folder = ago(now.Sub(s.Updated), s.Updated), underHome(folder)
 		}
 		rows = append(rows, []string{
-			s.Name, state(s), used, sizeText(s.Bytes), fmt.Sprintf("$%.4f", s.Usage.Cost), folder, plain.Line(s.Title, math.MaxInt),
+			indent + s.Name, state(s), used, sizeText(s.Bytes), fmt.Sprintf("$%.4f", s.Usage.Cost), folder, plain.Line(s.Title, math.MaxInt),
 		})
 	}
 	if width > 0 {
@@ -74,6 +75,35 @@ func printSessions(out io.Writer, list []agent.Session, width int, now time.Time
 		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
 	return w.Flush()
+}
+
+// families puts children below their parents. Without all they are left out, and what they have cost is their parents'.
+func families(list []agent.Session, all bool) (out []agent.Session) {
+	below := make(map[string][]agent.Session) // by the key of the parent
+	for _, s := range list {
+		below[strings.ToLower(s.Parent)] = append(below[strings.ToLower(s.Parent)], s)
+	}
+	var add func(s agent.Session)
+	add = func(s agent.Session) {
+		out = append(out, s)
+		at, children := len(out)-1, below[strings.ToLower(s.Name)]
+		slices.Reverse(children) // the first made is the longest unused, as a rule
+		for _, child := range children {
+			add(child)
+		}
+		if !all {
+			for _, child := range out[at+1:] {
+				out[at].Usage = out[at].Usage.Add(child.Usage)
+			}
+			out = out[:at+1]
+		}
+	}
+	for _, s := range list {
+		if s.Parent == "" || !known(list, s.Parent) {
+			add(s)
+		}
+	}
+	return out
 }
 
 // state is the status, whether the session is pinned, and whether it asks for nothing.
@@ -95,7 +125,7 @@ const dropped = "\x00"
 // the folder goes, then size and cost.
 func fit(rows [][]string, width int) {
 	const name, size, cost, folder, title = 0, 3, 4, 5, 6
-	limit(rows, name, max(leastName, width/4), plain.Line)
+	limit(rows, name, max(leastName, width/4), indented)
 	rest := width - columns(rows, folder)
 	if rest < leastBoth {
 		drop(rows, folder)
@@ -132,6 +162,13 @@ func limit(rows [][]string, column, most int, cut func(string, int) string) {
 
 func drop(rows [][]string, column int) {
 	limit(rows, column, 0, func(string, int) string { return dropped })
+}
+
+// indented cuts a name at its end and keeps how far it stands to the right.
+func indented(s string, most int) string {
+	name := strings.TrimLeft(s, " ")
+	indent := s[:len(s)-len(name)]
+	return indent + plain.Line(name, most-len(indent))
 }
 
 // tail cuts a path at its beginning: what it ends with tells more.

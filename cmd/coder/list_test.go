@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -66,4 +67,30 @@ func fields(s string) string {
 		lines = append(lines, strings.Join(strings.Fields(line), " "))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// TestFamiliesStandTogether: children below their parents, the longest unused first; or left out, and their cost with their parents'.
+func TestFamiliesStandTogether(t *testing.T) {
+	cost := func(name, parent string, usd float64) agent.Session {
+		return agent.Session{Name: name, Parent: parent, Usage: chat.Usage{Cost: usd}}
+	}
+	list := []agent.Session{
+		cost("b/sub/task/2", "b", 4), cost("a", "", 1), cost("B/sub/task/1/sub/task/1", "B/sub/task/1", 16), cost("B/sub/task/1", "B", 8), cost("b", "", 2),
+		cost("gone/sub/coder-agent/x", "gone", 32),
+	}
+	for all, want := range map[bool]string{
+		true:  "a 1, b 2, B/sub/task/1 8, B/sub/task/1/sub/task/1 16, b/sub/task/2 4, gone/sub/coder-agent/x 32",
+		false: "a 1, b 30, gone/sub/coder-agent/x 32",
+	} {
+		var got []string
+		for _, s := range families(list, all) {
+			got = append(got, fmt.Sprint(s.Name, " ", s.Usage.Cost))
+		}
+		if got := strings.Join(got, ", "); got != want {
+			t.Errorf("families(%t) = %s, want %s", all, got, want)
+		}
+	}
+	if got := indented("    fix/sub/task/1/sub/task/1", 12); got != "    fix/sub…" {
+		t.Errorf("cut it is %q", got)
+	}
 }

@@ -32,7 +32,7 @@ func newSessions(a *app) *cobra.Command {
 }
 
 func newSessionsList(a *app) *cobra.Command {
-	var asJSON, here bool
+	var asJSON, here, all bool
 	var limit int
 	cmd := &cobra.Command{
 		Use:     "list",
@@ -65,6 +65,9 @@ func newSessionsList(a *app) *cobra.Command {
 					return err
 				}
 			}
+			if !asJSON {
+				list = families(list, all)
+			}
 			if limit > 0 {
 				list = list[:min(limit, len(list))]
 			}
@@ -79,6 +82,7 @@ func newSessionsList(a *app) *cobra.Command {
 	addFlags(cmd, "dataDir")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&here, "here", false, "only those that work in this folder")
+	cmd.Flags().BoolVar(&all, "all", false, "sub-agents and other children, too, each below its parent and with its own cost")
 	cmd.Flags().IntVar(&limit, "limit", 0, "at most so many (default: all)")
 	return cmd
 }

@@ -25,6 +25,7 @@ type transcript struct {
 	waiting  []chat.ToolCall        // for a decision
 	asking   []chat.ToolCall        // for an answer
 	asked    map[string]chat.Judged // the questions about them
+	below    []headless.Approval    // calls of sub-agents for which calls of this session wait
 	rules    []store.Rule
 	last     store.Turn // that is done
 	resumes  bool       // a host that starts now will go on with a turn, of this session or another
@@ -109,6 +110,9 @@ func (t *transcript) fold(ctx context.Context, s *store.Store, key string, turns
 	}
 	t.messages, t.waiting, t.asking = script.Snapshot(), script.Waiting(), script.Questions()
 	t.asked = map[string]chat.Judged{}
+	if t.below, err = below(ctx, s, key, script.WaitingTasks()); err != nil {
+		return err
+	}
 	for _, c := range t.waiting {
 		if asked, ok := script.Asked(c.ID); ok {
 			t.asked[c.ID] = asked
@@ -130,7 +134,35 @@ func (t *transcript) approvals() (list []headless.Approval) {
 			ToolCallID: c.ID, ToolName: c.Name, Input: c.Input, Summary: summary(c), Reason: asked.Reason, Question: asked.Question,
 		})
 	}
+	return append(list, t.below...)
+}
+
+// undecided are the calls that wait for a decision, those of sub-agents too.
+func (t transcript) undecided() []chat.ToolCall {
+	list := slices.Clone(t.waiting)
+	for _, a := range t.below {
+		list = append(list, chat.ToolCall{ID: a.ToolCallID, Name: a.ToolName, Input: a.Input})
+	}
 	return list
+}
+
+// below reads from the sessions below what they wait for, named as from the session with the key.
+func below(ctx context.Context, s *store.Store, key string, tasks []chat.Task) (list []headless.Approval, err error) {
+	for _, task := range tasks {
+		for _, w := range task.Waits {
+			child := transcript{session: agent.Session{Name: w.Session}}
+			if err := child.fold(ctx, s, strings.ToLower(w.Session), nil); err != nil {
+				return nil, err
+			}
+			for _, a := range child.approvals() {
+				if a.Session == "" && a.ToolCallID == w.ToolCallID {
+					a.ToolCallID, a.Session = agent.TaskCallID(key, w), w.Session
+					list = append(list, a)
+				}
+			}
+		}
+	}
+	return list, nil
 }
 
 // print prints the transcript for people.
@@ -159,11 +191,12 @@ func (t *transcript) end() string {
 		}
 		return "It was interrupted: no host runs. The next one that asks the same provider goes on with it."
 	case agent.Waiting:
-		if len(t.waiting) == 0 {
+		n := len(t.waiting) + len(t.below)
+		if n == 0 {
 			break // for a client
 		}
-		if len(t.waiting) > 1 {
-			return fmt.Sprintf("%d calls wait for your decision: coder approve %s CALL, or coder deny %s CALL; --all decides on all", len(t.waiting), name, name)
+		if n > 1 {
+			return fmt.Sprintf("%d calls wait for your decision: coder approve %s CALL, or coder deny %s CALL; --all decides on all", n, name, name)
 		}
 		return fmt.Sprintf("It waits for your decision: coder approve %s, or coder deny %s", name, name)
 	}

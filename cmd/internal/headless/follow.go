@@ -227,10 +227,23 @@ func (f *follower) count(e chat.Event) {
 	case chat.ToolStarted:
 		f.call(e.ToolCallID).summary = e.Summary
 		f.result.ToolCalls++
+	case chat.TaskGiven:
+		f.tasks().Given = append(f.tasks().Given, Task{e.ToolCallID, e.Session, e.Agent, e.Background})
 	case chat.TurnFinished:
 		f.result.Reason, f.result.Usage = e.Reason, e.Usage
+		f.tasks().Usage = e.Tasks
+		if len(f.result.Tasks.Given) == 0 && e.Tasks == (chat.Usage{}) {
+			f.result.Tasks = nil
+		}
 		f.result.Error, f.result.Hint = e.Error, e.Hint
 	}
+}
+
+func (f *follower) tasks() *Tasks {
+	if f.result.Tasks == nil {
+		f.result.Tasks = &Tasks{Given: []Task{}}
+	}
+	return f.result.Tasks
 }
 
 func (f *follower) call(id string) *call {

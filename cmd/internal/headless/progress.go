@@ -54,6 +54,10 @@ func (p *progress) event(e chat.Event, calls map[string]*call, withText bool) {
 		}
 	case chat.ToolStarted:
 		p.note("> %s", title(calls[e.ToolCallID].name, e.Summary))
+	case chat.TaskGiven:
+		p.note("  sub-agent %s", taskOf(e))
+	case chat.TaskWaits:
+		p.taskWaits(e)
 	case chat.ToolProgress:
 		p.soFar(e.Output.Text)
 	case chat.ToolFinished:
@@ -86,6 +90,8 @@ func (p *progress) event(e chat.Event, calls map[string]*call, withText bool) {
 		p.compacted(e)
 	case chat.Noted:
 		switch e.Kind {
+		case chat.TaskNote:
+			p.note("told the agent: %s", plain.Line(e.Text, errorWidth))
 		case chat.CircleNote:
 			p.note("told the agent: %s", plain.Line(e.Text, errorWidth))
 		case chat.SnapshotNote:
@@ -236,7 +242,7 @@ func (p *progress) decision(d Decision) {
 		p.body(Approval{ToolCallID: d.ToolCallID, ToolName: d.ToolName, Summary: d.Summary, Input: d.Input, Question: d.Question})
 	}
 	if d.Rule != "" {
-		p.note("  and from now on: %s (coder rules %s lists and removes)", plain.Visible(d.Rule), p.session)
+		p.note("  and from now on: %s (coder rules %s lists and removes)", plain.Visible(d.Rule), Approval{Session: d.Session}.shownAt(p.session))
 	}
 }
 
@@ -266,6 +272,9 @@ func cost(r Result) string {
 	}
 	if r.Usage.Cost > 0 {
 		parts = append(parts, fmt.Sprintf("$%.4f", r.Usage.Cost))
+	}
+	if t := r.Tasks; t != nil && t.Usage.Cost > 0 {
+		parts[len(parts)-1] += fmt.Sprintf(" (+ $%.4f by sub-agents)", t.Usage.Cost)
 	}
 	return strings.Join(parts, ", ")
 }

@@ -25,9 +25,25 @@ type Result struct {
 	Error     string            `json:"error,omitempty"`
 	Hint      string            `json:"hint,omitempty"`
 
+	Tasks *Tasks `json:"tasks,omitempty"` // given to sub-agents
+
 	ClientCalls []ClientCall `json:"clientCalls,omitempty"` // calls that wait for a client's result
 	Questions   []Questions  `json:"questions,omitempty"`   // calls that wait for the user's answers
 	Answered    []Answer     `json:"answered,omitempty"`    // before the turn began
+}
+
+// Tasks are what the turn has given to sub-agents.
+type Tasks struct {
+	Given []Task     `json:"given"`
+	Usage chat.Usage `json:"usage"` // of the sub-agents of the whole answer, so far; no part of the turn's own
+}
+
+// A Task is one that was given in the turn.
+type Task struct {
+	ToolCallID string `json:"toolCallId"`
+	Session    string `json:"session"` // the sub-agent's address
+	Agent      string `json:"agent"`
+	Background bool   `json:"background,omitempty"`
 }
 
 // An Approval is a tool call that waits for a decision.
@@ -37,6 +53,7 @@ type Approval struct {
 	Input      json.RawMessage `json:"input,omitempty"` // the whole of the call's arguments
 	Summary    string          `json:"summary"`
 	Reason     string          `json:"reason"`
+	Session    string          `json:"session,omitempty"` // of a sub-agent's call: its address
 	chat.Question
 	DenyAt time.Time `json:"denyAt,omitzero"` // when it is denied unless somebody decides
 }
@@ -46,6 +63,7 @@ type Decision struct {
 	ToolCallID string `json:"toolCallId"`
 	ToolName   string `json:"toolName"`
 	Summary    string `json:"summary"`
+	Session    string `json:"session,omitempty"` // of a sub-agent's call: its address
 	Approved   bool   `json:"approved"`
 
 	Input         json.RawMessage `json:"-"` // of an approved call, for people to see what runs

@@ -46,7 +46,7 @@ func PrintWhole(out io.Writer, session string, a Approval, show Show) {
 		p.note("    %s", l)
 	}
 	if a.Left > 0 {
-		p.note("    (all %d characters more: coder sessions show %s --json)", a.Left, session)
+		p.note("    (all %d characters more: coder sessions show %s --json)", a.Left, a.shownAt(session))
 	}
 }
 
@@ -60,6 +60,9 @@ func (s Show) Cut(a Approval) bool {
 func (p *progress) waiting(head string, list []Approval) {
 	for _, a := range list {
 		p.note("%s: %s", head, title(a.ToolName, a.Summary))
+		if a.Session != "" {
+			p.note("  by the sub-agent %s", plain.Line(a.Session, 400))
+		}
 		p.body(a)
 		for _, l := range about(a) {
 			p.note("  %s", l)
@@ -115,7 +118,7 @@ const NoSandbox = "none"
 
 // body prints what the call would do, if its title has not said it all.
 func (p *progress) body(a Approval) {
-	for _, l := range p.Show.body(p.session, a) {
+	for _, l := range p.Show.body(a.shownAt(p.session), a) {
 		p.note("    %s", l)
 	}
 }
