@@ -325,7 +325,7 @@ func TestWhoExploresHasToolsThatLook(t *testing.T) {
 			names = append(names, tool.Name)
 		}
 	}
-	if got := strings.Join(names, " "); got != "read bash grep glob" {
+	if got := strings.Join(names, " "); got != "read bash job grep glob" {
 		t.Errorf("those who explore have %s", got)
 	}
 }
