@@ -35,7 +35,7 @@ func TestKill(t *testing.T) {
 	points, seed, bin := killOptions(t)
 	took := make(map[string]time.Duration)
 	for _, mode := range []string{"auto", "edit"} { // in mode edit the commands wait for a decision
-		k := newKill(t, bin, mode, killScript)
+		k := newKill(t, bin, mode)
 		begun := time.Now()
 		k.play(time.Hour)
 		took[mode] = time.Since(begun)
@@ -45,7 +45,7 @@ func TestKill(t *testing.T) {
 		mode := []string{"auto", "edit"}[i%2]
 		t.Run(fmt.Sprintf("seed %d in mode %s", seed+uint64(i), mode), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed+uint64(i), 0))
-			k := newKill(t, bin, mode, killScript)
+			k := newKill(t, bin, mode)
 			k.play(time.Duration(rng.Float64() * float64(took[mode])))
 			k.check()
 		})
@@ -112,7 +112,13 @@ type frame struct {
 	Event        json.RawMessage `json:"event"`
 }
 
-func newKill(t *testing.T, bin, mode string, script func(*openroutertest.Request) openroutertest.Response) *kill {
+func newKill(t *testing.T, bin, mode string) *kill {
+	t.Helper()
+	return newKillOf(t, bin, mode, killScript)
+}
+
+// newKillOf is newKill with another script.
+func newKillOf(t *testing.T, bin, mode string, script func(*openroutertest.Request) openroutertest.Response) *kill {
 	t.Helper()
 	k := &kill{
 		t: t, bin: bin, mode: mode, model: openroutertest.New(), data: t.TempDir(), repo: t.TempDir(),

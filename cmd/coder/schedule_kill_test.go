@@ -30,7 +30,7 @@ func TestKillAroundDueTimes(t *testing.T) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))
-			k := newKill(t, "", "auto", killScript)
+			k := newKill(t, "", "auto")
 			k.model.Reply(func(*openroutertest.Request) openroutertest.Response {
 				return openroutertest.Response{Text: "Done.", Delay: 1}
 			})

@@ -24,7 +24,7 @@ func TestKillTasks(t *testing.T) {
 	points, seed, bin := killOptions(t)
 	took := make(map[string]time.Duration)
 	for _, mode := range []string{"auto", "edit"} {
-		k := newKill(t, bin, mode, killTaskScript)
+		k := newKillOf(t, bin, mode, killTaskScript)
 		begun := time.Now()
 		k.play(time.Hour)
 		took[mode] = time.Since(begun)
@@ -35,7 +35,7 @@ func TestKillTasks(t *testing.T) {
 		mode := []string{"auto", "edit"}[i%2]
 		t.Run(fmt.Sprintf("seed %d in mode %s", seed+uint64(i), mode), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed+uint64(i), 1))
-			k := newKill(t, bin, mode, killTaskScript)
+			k := newKillOf(t, bin, mode, killTaskScript)
 			k.play(time.Duration(rng.Float64() * float64(took[mode])))
 			k.check()
 			k.checkTasks()
