@@ -19,8 +19,9 @@ const (
 
 // Clear cancels all turns and empties the transcript. What it has cost stays, and so does a title that a client has set.
 func (a *CoderAgent) Clear(ctx context.Context) error {
+	var orphans []chat.Task
 	err := a.still(ctx, func(s *state) error {
-		s.orphans = append(s.orphans, s.script.WaitingTasks()...)
+		orphans = s.script.WaitingTasks()
 		old, gone, denyAt := s.session, s.withCleared(), s.denyAt()
 		s.session.Status, s.session.Messages, s.session.Waiting = string(Idle), 0, time.Time{}
 		if !s.session.Titled {
@@ -53,7 +54,7 @@ func (a *CoderAgent) Clear(ctx context.Context) error {
 		return nil
 	})
 	if err == nil {
-		err = a.dropOrphans(ctx)
+		err = a.host.stopTasks(ctx, orphans)
 	}
 	return err
 }

@@ -346,7 +346,9 @@ func (s *state) dropQueue(requestID string) error {
 // Cancel stops the turn of the request, running or waiting in the queue. "" means whatever runs; of a turn that is parked
 // it ends the calls that wait, and nobody can approve them any more. An unknown id is no error.
 func (a *CoderAgent) Cancel(ctx context.Context, requestID string) error {
+	var orphans []chat.Task
 	err := a.do(ctx, func(s *state) error {
+		defer func() { orphans = s.takeOrphans() }()
 		if s.stalled != nil && (requestID == "" || s.stalled.turn.row.ID == requestID) {
 			return s.unstall()
 		}
@@ -360,7 +362,7 @@ func (a *CoderAgent) Cancel(ctx context.Context, requestID string) error {
 		return s.dropQueue(requestID)
 	})
 	if err == nil {
-		err = a.dropOrphans(ctx)
+		err = a.host.stopTasks(ctx, orphans)
 	}
 	a.tellAbove(ctx)
 	return err

@@ -64,6 +64,15 @@ func (s *state) usageBelow() (u chat.Usage) {
 
 // asChild describes the session for those above it.
 func (a *CoderAgent) asChild(ctx context.Context) (child Child, err error) {
+	if !a.isAwake() { // one that was deleted is not woken for it
+		row, ok, err := a.host.store.Session(ctx, a.key)
+		if err != nil || !ok {
+			return Child{Session: a.name, gone: true}, err
+		}
+		if row.Status == string(Idle) {
+			return Child{Session: row.Name, Agent: row.Agent, Title: row.Title, Status: Idle, Usage: row.Usage}, nil
+		}
+	}
 	err = a.do(ctx, func(s *state) error {
 		child = Child{Session: s.session.Name, Agent: s.session.Agent, Title: s.session.Title, Status: Status(s.session.Status), Usage: s.usage(), gone: !s.known}
 		if s.turn == nil && s.parked() {

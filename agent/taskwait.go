@@ -274,7 +274,9 @@ func (a *CoderAgent) giveUp(ctx context.Context, request string) error {
 	if request == "" {
 		return nil // the call only asked
 	}
+	var orphans []chat.Task
 	err := a.do(ctx, func(s *state) error {
+		defer func() { orphans = s.takeOrphans() }()
 		st, err := s.standing(ctx, request)
 		switch {
 		case err != nil || !st.known || st.over || s.closing:
@@ -290,20 +292,21 @@ func (a *CoderAgent) giveUp(ctx context.Context, request string) error {
 	if err != nil {
 		return fmt.Errorf("stopping the sub-agent %s: %w", a.name, err)
 	}
-	return a.dropOrphans(ctx)
+	return a.host.stopTasks(ctx, orphans)
 }
 
-// dropOrphans stops the children whose calls have got another end than theirs. It runs on the goroutine of who caused that, for
-// agents do not wait for each other.
-func (a *CoderAgent) dropOrphans(ctx context.Context) error {
-	var orphans []chat.Task
-	err := a.do(ctx, func(s *state) error {
-		orphans, s.orphans = s.orphans, nil
-		return nil
-	})
-	errs := []error{err}
-	for _, t := range orphans {
-		child, err := a.host.Agent(ctx, t.Session)
+// takeOrphans returns the tasks whose calls have got another end than their children's, for stopTasks.
+func (s *state) takeOrphans() []chat.Task {
+	orphans := s.orphans
+	s.orphans = nil
+	return orphans
+}
+
+// stopTasks stops the children of tasks. It runs on the goroutine of who caused it, for agents do not wait for each other.
+func (h *Host) stopTasks(ctx context.Context, tasks []chat.Task) error {
+	var errs []error
+	for _, t := range tasks {
+		child, err := h.Agent(ctx, t.Session)
 		if err == nil {
 			err = child.giveUp(ctx, t.Request)
 		}

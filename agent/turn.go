@@ -80,16 +80,31 @@ func (t *turn) round() (ended bool) {
 	if err := t.warmUp(ctx); err != nil {
 		return true
 	}
-	if err := t.agent.dropOrphans(ctx); err != nil { // those of the turn before, whose calls the prompt has answered
-		t.agent.host.opts.Logger.Error("stopping sub-agents", "session", t.agent.key, "err", err)
+	if err := t.stopOrphans(ctx, func(*state) error { return nil }); err != nil { // of the turn before: the prompt has answered their calls
+		return true
 	}
 	reason, err := t.guarded(t.ctx)
 	t.keepAfter(ctx)
-	err = errors.Join(err, t.lookForNext(ctx), t.addTasks(ctx), t.agent.do(ctx, func(s *state) error {
+	err = errors.Join(err, t.lookForNext(ctx), t.addTasks(ctx), t.stopOrphans(ctx, func(s *state) error {
 		ended = s.settle(t, reason, err)
 		return nil
-	}), t.agent.dropOrphans(ctx))
+	}))
 	return ended || err != nil
+}
+
+// stopOrphans runs command, and then stops the children whose calls have got another end. The agent is not woken for it: once its
+// turn has ended, it may be gone.
+func (t *turn) stopOrphans(ctx context.Context, command func(*state) error) error {
+	var orphans []chat.Task
+	err := t.agent.do(ctx, func(s *state) error {
+		err := command(s)
+		orphans = s.takeOrphans()
+		return err
+	})
+	if stop := t.agent.host.stopTasks(ctx, orphans); stop != nil {
+		t.agent.host.opts.Logger.Error("stopping sub-agents", "session", t.agent.key, "err", stop)
+	}
+	return err
 }
 
 // lookForNext looks around for the prompt that waits: its turn begins with the end of this one, and tells what has changed.

@@ -24,7 +24,7 @@ func TestFilesAreFoundAsTheyAreTyped(t *testing.T) {
 	if testing.Short() || underRace() {
 		folders = 50
 	}
-	k := newKill(t, "coder", "ask", killScript)
+	k := newKill(t, "coder", "ask")
 	fillRepository(t, k.repo, folders)
 	k.serve()
 	host, ok, err := readHostFile(k.data)
