@@ -52,6 +52,9 @@ func (h *highlighter) line(text string) []span {
 		return []span{{text: text}}
 	}
 	h.stack = stack
+	if !spells(tokens, text) {
+		return []span{{text: text}}
+	}
 	spans := make([]span, 0, len(tokens))
 	for _, token := range tokens {
 		value := strings.TrimSuffix(token.Value, "\n")
@@ -66,6 +69,19 @@ func (h *highlighter) line(text string) []span {
 		spans = append(spans, span{text: value, style: style})
 	}
 	return spans
+}
+
+// spells reports whether tokens are the text, and perhaps the end of its line: a rule may emit a part of what it has matched
+// twice, and what is shown must be what is there.
+func spells(tokens []chroma.Token, text string) bool {
+	rest := text + "\n"
+	for _, token := range tokens {
+		if !strings.HasPrefix(rest, token.Value) {
+			return false
+		}
+		rest = rest[len(token.Value):]
+	}
+	return rest == "" || rest == "\n"
 }
 
 // token returns the style of a kind of token.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alecthomas/chroma/v2"
 	"github.com/charmbracelet/colorprofile"
 
 	"github.com/coder-agent/coder/agent/plain"
@@ -61,6 +62,27 @@ func TestUnclosedStringsAreReadInTime(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestCodeIsShownAsItIs holds what a lexer once read twice.
+func TestCodeIsShownAsItIs(t *testing.T) {
+	t.Parallel()
+	if !spells([]chroma.Token{{Value: "a"}, {Value: "b\n"}}, "ab") || !spells(nil, "") {
+		t.Error("tokens that spell the text are refused")
+	}
+	for _, values := range [][]string{{"a", "a", "b"}, {"a"}, {"b", "a"}, {"ab", "\n", "x"}} {
+		var tokens []chroma.Token
+		for _, v := range values {
+			tokens = append(tokens, chroma.Token{Value: v})
+		}
+		if spells(tokens, "ab") {
+			t.Errorf("%q is taken for ab", values)
+		}
+	}
+	const ruby = "  %  return s if x else None"
+	if got := strip(Code(NewTheme(true, colorprofile.TrueColor), "ruby", ruby, 80)); got != ruby {
+		t.Errorf("%q is shown as %q", ruby, got)
 	}
 }
 
