@@ -31,7 +31,7 @@ func FuzzCode(f *testing.F) {
 	theme := NewTheme(true, colorprofile.TrueColor)
 	f.Fuzz(func(t *testing.T, language int, text string) {
 		name := names[int(uint(language)%uint(len(names)))]
-		text = expandAll(plain.Text(text))
+		text = expandAll(plain.Text(text[:min(len(text), 8<<10)]))
 		lines := Code(theme, name, text, 1000)
 		checkLines(t, name, text, lines, 1000)
 		if got, want := strip(lines), strip(Code(NewTheme(true, colorprofile.NoTTY), name, text, 1000)); got != want {

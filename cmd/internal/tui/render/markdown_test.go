@@ -57,8 +57,8 @@ func FuzzMarkdown(f *testing.F) {
 	}
 	theme := NewTheme(true, colorprofile.TrueColor)
 	f.Fuzz(func(t *testing.T, text string, width, step int) {
-		text = plain.Text(text)
-		step = int(uint(step)%50) + 1
+		text = plain.Text(text[:min(len(text), 3*longestOpen)])
+		step = max(int(uint(step)%50)+1, len(text)/100) // each step is a frame
 		var cuts []int
 		for at := step; at < len(text); at += step {
 			cuts = append(cuts, at)
