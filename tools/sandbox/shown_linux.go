@@ -20,6 +20,7 @@ var shown struct {
 // its exec. So we open it for that long, a millisecond or two. What runs at the same time in a namespace of its own does
 // not see us at all, and other programs of the user are as they were before they knew of us.
 func spawn(cmd *exec.Cmd) (err error) {
+	heed()
 	if cmd.SysProcAttr == nil || len(cmd.SysProcAttr.UidMappings) == 0 {
 		return cmd.Start()
 	}

@@ -5,4 +5,7 @@ package sandbox
 import "os/exec"
 
 // spawn starts the command.
-func spawn(cmd *exec.Cmd) error { return cmd.Start() }
+func spawn(cmd *exec.Cmd) error {
+	heed()
+	return cmd.Start()
+}
