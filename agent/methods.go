@@ -69,6 +69,10 @@ var methods = map[string]Method{
 	"diff":        {Pages: PagesMay, call: diffMethod},
 	"compact":     {Streams: true, Pages: PagesMay, call: compactMethod},
 	"forkSession": {Pages: PagesMay, call: forkMethod},
+
+	"recentMessages": {Pages: PagesMay, call: method1(func(a *CoderAgent, ctx context.Context, most int) (any, error) {
+		return a.recent(ctx, most)
+	})},
 }
 
 // MethodNamed returns the row of the RPC table, or false when there is no such method.

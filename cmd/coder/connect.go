@@ -25,17 +25,24 @@ const (
 type connector struct {
 	app         *app
 	config      config
-	idle        time.Duration // of a host that it starts; 0: it ends with its last client
-	keyless     bool          // the host that it starts will ask no model
-	hold        bool          // the host that it starts leaves schedules to the next: it is there for one command
-	anyProvider bool          // whatever provider a running host asks will do: the command sends no prompt
-	started     bool          // the host is one that it started
-	warned      bool          // the user knows that the running host is not quite theirs
+	idle        time.Duration                  // of a host that it starts; 0: it ends with its last client
+	keyless     bool                           // the host that it starts will ask no model
+	hold        bool                           // the host that it starts leaves schedules to the next: it is there for one command
+	anyProvider bool                           // whatever provider a running host asks will do: the command sends no prompt
+	started     bool                           // the host is one that it started
+	found       func(h hostFile, started bool) // is told which host is there at each connect; nil: nobody is
+	warned      bool                           // the user knows that the running host is not quite theirs
 }
 
 // address is client.Options.Host: it is called at each connect and reconnect.
 func (c *connector) address(ctx context.Context) (client.Address, error) {
+	before := c.started
+	c.started = false
 	h, err := c.host(ctx)
+	if err == nil && c.found != nil {
+		c.found(h, c.started)
+	}
+	c.started = c.started || before
 	return client.Address{Addr: h.Addr, Token: h.Token}, err
 }
 

@@ -137,7 +137,7 @@ The scratch project, with a failing test, is %s
 func (d *demoCommand) follow(ctx context.Context, folder, dataDir, url string) error {
 	const prompt = "The test fails. Find the reason and fix it."
 	_, rules, _ := readConfigFile(configFile()) // what is wrong in it the host says
-	r := &runCommand{app: d.app, folder: folder, session: "demo", config: config{
+	r := &runCommand{app: d.app, kind: "run", folder: folder, session: "demo", config: config{
 		Model: "scripted/demo", Mode: permission.ModeAuto, DataDir: dataDir, Addr: "127.0.0.1:0", BaseURL: url,
 		Host: hostAuto, Rules: rules, origins: map[string]origin{"model": {From: "demo"}},
 	}}

@@ -32,6 +32,7 @@ const verboseLines = 6
 // A runCommand holds the flags of coder run.
 type runCommand struct {
 	app     *app
+	kind    string // of the client, as others see it: run or chat
 	config  config
 	folder  string
 	session string
@@ -45,7 +46,7 @@ type runCommand struct {
 }
 
 func newRun(a *app) *cobra.Command {
-	r := &runCommand{app: a}
+	r := &runCommand{app: a, kind: "run"}
 	cmd := &cobra.Command{
 		Use:   "run [PROMPT | -]",
 		Short: "Give the agent one prompt and follow it to the end",
@@ -76,19 +77,25 @@ Exit codes: 0 done, 1 error, 2 usage, 3 step limit, 4 waits for you, 5 stopped, 
 			return r.run(cmd.Context(), args)
 		},
 	}
+	r.addFlags(cmd)
+	f := cmd.Flags()
+	f.BoolVar(&r.detach, "detach", false, "return once the prompt is recorded; the turn goes on")
+	addOutput(cmd, &r.output)
+	f.BoolVar(&r.verbose, "verbose", false, "show what the model thinks aloud and the beginning of tool results")
+	return cmd
+}
+
+// addFlags gives cmd the flags that say which session, where and how.
+func (r *runCommand) addFlags(cmd *cobra.Command) {
 	addFlags(cmd, "model", "mode", "maxSteps", "maxCost", "onAsk", "dataDir")
 	f := cmd.Flags()
 	f.BoolVar(&r.noSandbox, "no-sandbox", false, "with --mode full: begin the session although no sandbox works here")
 	f.StringVarP(&r.folder, "dir", "C", ".", "folder to work in")
 	f.StringVar(&r.session, "session", "", "name of the session; a new name makes a new session (default: a name is made)")
 	completeFlag(cmd, "dir", completeFolders)
-	completeFlag(cmd, "session", a.completeSessions(anySession))
+	completeFlag(cmd, "session", r.app.completeSessions(anySession))
 	f.BoolVarP(&r.goOn, "continue", "c", false, "go on with the last session of the folder")
-	f.BoolVar(&r.detach, "detach", false, "return once the prompt is recorded; the turn goes on")
-	addOutput(cmd, &r.output)
-	f.BoolVar(&r.verbose, "verbose", false, "show what the model thinks aloud and the beginning of tool results")
 	f.BoolVar(&r.trust, "trust", false, "trust what the folder brings, such as AGENTS.md, without asking; for scripts")
-	return cmd
 }
 
 // addOutput gives cmd the flag that chooses what goes to stdout.
@@ -102,27 +109,18 @@ func (r *runCommand) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return &usageError{Err: err, Command: "coder run"}
 	}
-	if r.goOn && r.session != "" {
-		return &usageError{Err: errors.New("--session and --continue exclude each other"), Command: "coder run"}
-	}
-	if r.noSandbox && r.config.Mode != permission.ModeFull {
-		return &usageError{Err: errors.New("--no-sandbox goes with --mode full"), Command: "coder run"}
+	if err := r.check(); err != nil {
+		return err
 	}
 	prompt, err := r.prompt(ctx, args)
 	if err != nil {
-		return err
-	}
-	if r.folder, err = workdir(r.folder); err != nil {
-		return err
-	}
-	if err := r.app.meet(ctx, r.config.trusted(), r.folder, r.trust); err != nil {
 		return err
 	}
 	conn := &connector{app: r.app, config: r.config}
 	if r.config.origins["idle"].From != fromDefault {
 		conn.idle = r.config.Idle
 	}
-	if err := r.chooseSession(ctx); err != nil {
+	if err := r.prepare(ctx); err != nil {
 		return err
 	}
 	session, about, err := r.open(ctx, conn)
@@ -147,6 +145,28 @@ func (r *runCommand) run(ctx context.Context, args []string) error {
 		return terminal.follow(ctx, session, about.Result, options)
 	}
 	return r.app.follow(ctx, session, about.Result, options)
+}
+
+// check refuses flags that exclude each other.
+func (r *runCommand) check() error {
+	switch {
+	case r.goOn && r.session != "":
+		return &usageError{Err: errors.New("--session and --continue exclude each other"), Command: "coder " + r.kind}
+	case r.noSandbox && r.config.Mode != permission.ModeFull:
+		return &usageError{Err: errors.New("--no-sandbox goes with --mode full"), Command: "coder " + r.kind}
+	}
+	return nil
+}
+
+// prepare finds out where and in which session to work, and that the user knows what the folder brings.
+func (r *runCommand) prepare(ctx context.Context) (err error) {
+	if r.folder, err = workdir(r.folder); err != nil {
+		return err
+	}
+	if err := r.app.meet(ctx, r.config.trusted(), r.folder, r.trust); err != nil {
+		return err
+	}
+	return r.chooseSession(ctx)
 }
 
 // prompt is the argument or stdin. What is piped in besides an argument is its context.
@@ -249,7 +269,7 @@ func (r *runCommand) chooseSession(ctx context.Context) error {
 	case r.session == "":
 		r.session = newSessionName()
 	case !agent.ValidAddress(r.session):
-		return &usageError{Err: &agent.NameError{Name: r.session}, Command: "coder run"}
+		return &usageError{Err: &agent.NameError{Name: r.session}, Command: "coder " + r.kind}
 	}
 	return nil
 }
@@ -267,18 +287,21 @@ func above(list []agent.Session, folder string) string {
 // open connects to the session and sets it up. What was typed holds for every session; what the environment, the config
 // file and the defaults say is for a new one.
 func (r *runCommand) open(ctx context.Context, conn *connector) (*client.Session, opened, error) {
-	query := url.Values{"client": {"run"}}
-	if !r.detach {
-		query.Set("tether", tether)
+	query := url.Values{"client": {r.kind}}
+	mode := permission.ModeAsk // when nobody has chosen one
+	if r.kind == "run" {
+		mode = permission.ModeAuto
+		if !r.detach {
+			query.Set("tether", tether)
+		}
 	}
-	mode := permission.ModeAuto // when nobody has chosen one
 	if parent, _, _ := agent.SplitAddress(r.session); parent != "" {
 		mode = "" // a child has its parent's
 	}
 	setup := r.config.setup(mode)
 	setup.NoSandbox = r.noSandbox
 	setup.Workdir, setup.Environ = r.folder, commandEnviron(r.app.environ(), r.config.PassEnv)
-	session, about, err := r.app.dial(ctx, conn, "run", r.session, query, setup)
+	session, about, err := r.app.dial(ctx, conn, r.kind, r.session, query, setup)
 	if err == nil && !about.created {
 		r.config.keeps(r.app.stderr, about)
 		r.config.keepsLimit(r.app.stderr, about)

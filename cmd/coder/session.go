@@ -77,6 +77,7 @@ func (c config) keepsLimit(stderr io.Writer, about opened) {
 // An opened session is what the agent says of it.
 type opened struct {
 	headless.Result
+	client   string // the id of our connection
 	created  bool
 	maxSteps int    // 0: the host's limit
 	onAsk    string // what becomes of calls that nobody decides on
@@ -103,8 +104,9 @@ func (o opened) bounds() string {
 
 // dial connects to a session as a client of the kind, which others see, and sets the session up.
 func (a *app) dial(ctx context.Context, conn *connector, kind, name string, query url.Values, setup agent.Setup) (*client.Session, opened, error) {
+	id := kind + "-" + rand.Text()
 	session, err := client.Dial(ctx, client.Options{
-		Host: conn.address, Name: name, Kind: kind, Query: query,
+		Host: conn.address, Name: name, ConnectionID: id, Query: query,
 		Setup: &client.Call{Method: "setup", Args: []any{setup}},
 	})
 	if err != nil {
@@ -126,7 +128,7 @@ func (a *app) dial(ctx context.Context, conn *connector, kind, name string, quer
 		Result: headless.Result{
 			Session: result.Name, Workdir: result.Workdir, Model: result.Model, Mode: string(result.Mode),
 		},
-		created: result.Created, maxSteps: result.MaxSteps, onAsk: result.OnAsk, sandbox: result.Sandbox, level: result.Level,
+		client: id, created: result.Created, maxSteps: result.MaxSteps, onAsk: result.OnAsk, sandbox: result.Sandbox, level: result.Level,
 	}, nil
 }
 

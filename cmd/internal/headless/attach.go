@@ -84,7 +84,7 @@ func (a *attachment) take(ctx context.Context, u client.Update) error {
 	case client.TurnEnded:
 		return a.end(ctx, u)
 	case client.Cleared:
-		a.progress().note("%s emptied the transcript", who(u.Client))
+		a.progress().note("%s emptied the transcript", Who(u.Client))
 	case client.Disconnected:
 		a.progress().note("connection lost (%s), trying again", plain.Line(u.Err.Error(), 200))
 	case client.Connected:
@@ -137,7 +137,7 @@ func (a *attachment) event(ctx context.Context, u client.Event) error {
 			a.held = &u // where the transcript ends and this turn begins is told by its next event
 			return nil
 		}
-		if err := a.begin(u, upTo(a.tail, started.MessageID)); err != nil {
+		if err := a.begin(u, Before(a.tail, started.MessageID)); err != nil {
 			return err
 		}
 	}
@@ -153,7 +153,7 @@ func (a *attachment) goOn(ctx context.Context, next client.Event) error {
 	start, tail := *a.held, a.tail
 	a.held = nil
 	if called, ok := next.Event.(chat.ToolCalled); ok {
-		tail = upToCall(tail, called.ToolCallID)
+		tail = BeforeCall(tail, called.ToolCallID)
 	}
 	if err := a.begin(start, tail); err != nil {
 		return err
@@ -174,15 +174,15 @@ func (a *attachment) begin(u client.Event, tail []chat.Message) error {
 	}
 	switch {
 	case !came:
-		a.show.note("a turn runs (%s)", who(u.Client))
+		a.show.note("a turn runs (%s)", Who(u.Client))
 	case u.Continuation:
-		a.show.note("the turn goes on (%s)", who(u.Client))
+		a.show.note("the turn goes on (%s)", Who(u.Client))
 	case a.fresh:
 	case a.waiting > 0:
 		a.waiting--
-		a.show.note("the next prompt gets its turn (%s)", who(u.Client))
+		a.show.note("the next prompt gets its turn (%s)", Who(u.Client))
 	default:
-		a.show.note("%s asks again", who(u.Client))
+		a.show.note("%s asks again", Who(u.Client))
 	}
 	a.fresh, a.ended = false, false
 	about := Result{Session: a.result.Session, Workdir: a.doc.Workdir, Model: a.doc.Model, Mode: a.doc.Mode}
@@ -239,16 +239,16 @@ func (a *attachment) showTail(messages []chat.Message) error {
 	return err
 }
 
-// upTo returns the messages before the one with the id.
-func upTo(messages []chat.Message, id string) []chat.Message {
+// Before returns the messages before the one with the id.
+func Before(messages []chat.Message, id string) []chat.Message {
 	if i := slices.IndexFunc(messages, func(m chat.Message) bool { return m.ID == id }); i >= 0 {
 		return messages[:i]
 	}
 	return messages
 }
 
-// upToCall cuts the last message before a call of it.
-func upToCall(messages []chat.Message, id string) []chat.Message {
+// BeforeCall cuts the last message before a call of it.
+func BeforeCall(messages []chat.Message, id string) []chat.Message {
 	if len(messages) == 0 {
 		return messages
 	}

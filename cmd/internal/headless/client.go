@@ -39,7 +39,7 @@ func (f *follower) answered(callID string) {
 // clientCalls tells what only a client can go on with.
 func (p *progress) clientCalls(calls []ClientCall) {
 	for _, c := range calls {
-		p.note("waiting for a client: %s", title(c.ToolName, string(c.Input)))
+		p.note("waiting for a client: %s", Title(c.ToolName, string(c.Input)))
 		p.note("  the page or editor whose tool it is must answer; a new prompt goes on without it")
 	}
 }

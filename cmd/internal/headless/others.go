@@ -48,8 +48,8 @@ func (a *attachment) say(p prompt, m chat.Message) error {
 			return err
 		}
 	}
-	name, waits := who(p.Client), ""
-	if planned(m) {
+	name, waits := Who(p.Client), ""
+	if Planned(m) {
 		name = "a schedule"
 	}
 	if p.Waits {
@@ -63,17 +63,17 @@ func (a *attachment) say(p prompt, m chat.Message) error {
 	return nil
 }
 
-// planned reports whether nobody typed the prompt: a schedule has come due.
-func planned(m chat.Message) bool {
+// Planned reports whether nobody typed the prompt: a schedule has come due.
+func Planned(m chat.Message) bool {
 	var metadata struct{ Schedule json.RawMessage }
 	return json.Unmarshal(m.Metadata, &metadata) == nil && metadata.Schedule != nil
 }
 
 // commands are the kinds of clients of ours. The id of a connection begins with its kind.
-var commands = []string{"run", "approve", "deny", "answer", "schedule", "attach"}
+var commands = []string{"run", "approve", "deny", "answer", "schedule", "attach", "chat"}
 
-// who names the client of a connection for people.
-func who(id string) string {
+// Who names the client of a connection for people.
+func Who(id string) string {
 	kind, _, ours := strings.Cut(id, "-")
 	switch {
 	case id == "":

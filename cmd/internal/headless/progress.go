@@ -53,7 +53,7 @@ func (p *progress) event(e chat.Event, calls map[string]*call, withText bool) {
 			fmt.Fprintln(p.Err, p.thought.End())
 		}
 	case chat.ToolStarted:
-		p.note("> %s", title(calls[e.ToolCallID].name, e.Summary))
+		p.note("> %s", Title(calls[e.ToolCallID].name, e.Summary))
 	case chat.TaskGiven:
 		p.note("  sub-agent %s", taskOf(e))
 	case chat.TaskWaits:
@@ -75,12 +75,12 @@ func (p *progress) event(e chat.Event, calls map[string]*call, withText bool) {
 	case chat.Judged:
 		if e.Verdict == "deny" {
 			calls[e.ToolCallID].denied = true
-			p.note("! denied: %s: %s", title(calls[e.ToolCallID].name, e.Summary), plain.Line(e.Reason, errorWidth))
+			p.note("! denied: %s: %s", Title(calls[e.ToolCallID].name, e.Summary), plain.Line(e.Reason, errorWidth))
 		}
 	case chat.Decided:
 		p.decided(e, calls)
 	case chat.Retrying:
-		p.note("retrying in %s (%d of %d): %s", seconds(e.Wait), e.Attempt, e.Of, plain.Line(e.Reason, errorWidth))
+		p.note("retrying in %s (%d of %d): %s", Seconds(e.Wait), e.Attempt, e.Of, plain.Line(e.Reason, errorWidth))
 	case chat.Interrupted:
 		p.breakLine()
 		if !e.Cancelled {
@@ -123,11 +123,11 @@ func (p *progress) brokenOff(next chat.Event) {
 func (p *progress) compacted(e chat.Compacted) {
 	switch {
 	case e.Status == chat.CompactionDone:
-		p.note("compacted: %s replaced by a summary, about %s tokens are now %s", count(e.Messages, "message"), thousands(e.Before), thousands(e.After))
+		p.note("compacted: %s replaced by a summary, about %s tokens are now %s", Count(e.Messages, "message"), Thousands(e.Before), Thousands(e.After))
 	case e.Status == chat.CompactionFailed:
 		p.note("! compacting: %s", plain.Line(e.Error, errorWidth))
 	case e.Written == 0:
-		p.note("compacting: the session has about %s tokens, too many for one request", thousands(e.Before))
+		p.note("compacting: the session has about %s tokens, too many for one request", Thousands(e.Before))
 	}
 }
 
@@ -141,7 +141,7 @@ func (p *progress) decided(e chat.Decided, calls map[string]*call) {
 	}
 	name := e.ToolCallID
 	if c, ok := calls[e.ToolCallID]; ok && c.name != "" {
-		name = title(c.name, c.summary)
+		name = Title(c.name, c.summary)
 	}
 	p.note("%s: %s", verb, name)
 }
@@ -237,7 +237,7 @@ func (p *progress) decision(d Decision) {
 	case d.Reason == superseded:
 		verb = "denied by this prompt"
 	}
-	p.note("%s: %s", verb, title(d.ToolName, d.Summary))
+	p.note("%s: %s", verb, Title(d.ToolName, d.Summary))
 	if d.Approved {
 		p.body(Approval{ToolCallID: d.ToolCallID, ToolName: d.ToolName, Summary: d.Summary, Input: d.Input, Question: d.Question})
 	}
@@ -267,8 +267,8 @@ func Ending(r chat.FinishReason) string { return ending[r] }
 
 func cost(r Result) string {
 	parts := []string{
-		count(r.Steps, "step"),
-		fmt.Sprintf("%s tokens in (%s cached), %s out", thousands(r.Usage.Input), thousands(r.Usage.Cached), thousands(r.Usage.Output)),
+		Count(r.Steps, "step"),
+		fmt.Sprintf("%s tokens in (%s cached), %s out", Thousands(r.Usage.Input), Thousands(r.Usage.Cached), Thousands(r.Usage.Output)),
 	}
 	if r.Usage.Cost > 0 {
 		parts = append(parts, fmt.Sprintf("$%.4f", r.Usage.Cost))
@@ -279,15 +279,16 @@ func cost(r Result) string {
 	return strings.Join(parts, ", ")
 }
 
-func count(n int, what string) string {
+// Count says how many of something there are.
+func Count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// thousands shortens a number of tokens.
-func thousands(n int) string {
+// Thousands shortens a number of tokens.
+func Thousands(n int) string {
 	switch {
 	case n < 10_000:
 		return fmt.Sprint(n)
@@ -297,11 +298,13 @@ func thousands(n int) string {
 	return fmt.Sprintf("%.2fM", float64(n)/1_000_000)
 }
 
-func seconds(d time.Duration) string {
+// Seconds shortens a duration.
+func Seconds(d time.Duration) string {
 	if d < time.Second {
 		return d.Round(time.Millisecond).String()
 	}
 	return d.Round(100 * time.Millisecond).String()
 }
 
-func title(name, summary string) string { return plain.VisibleLine(name+" "+summary, summaryWidth) }
+// Title puts a call into one line.
+func Title(name, summary string) string { return plain.VisibleLine(name+" "+summary, summaryWidth) }

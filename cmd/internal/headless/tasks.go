@@ -17,7 +17,7 @@ func taskOf(e chat.TaskGiven) string {
 // taskWaits tells what a sub-agent waits for: the questions themselves come with the end of the turn.
 func (p *progress) taskWaits(e chat.TaskWaits) {
 	for _, w := range e.For {
-		p.note("  sub-agent %s waits: %s", plain.Line(w.Session, 200), title(w.ToolName, w.Summary))
+		p.note("  sub-agent %s waits: %s", plain.Line(w.Session, 200), Title(w.ToolName, w.Summary))
 	}
 }
 

@@ -76,7 +76,7 @@ func (p *page) prose(part chat.Part) {
 		}
 	case chat.Compaction:
 		if part.Status == chat.CompactionDone {
-			p.line("~ for the model, a summary stands for the %s before", count(part.Messages, "message"))
+			p.line("~ for the model, a summary stands for the %s before", Count(part.Messages, "message"))
 		}
 	case chat.File:
 		p.line("file %s (%s)", plain.Line(part.Filename, 80), plain.Line(part.MediaType, 80))
@@ -132,7 +132,7 @@ func (p *page) call(c chat.ToolCall, asks bool) {
 		mark = "~"
 	}
 	summary := p.Summary(c)
-	p.line("%s %s", mark, title(c.Name, summary))
+	p.line("%s %s", mark, Title(c.Name, summary))
 	if asks && p.Asks != nil {
 		for _, l := range AskLines(p.Asks(c)) {
 			p.line("    %s", l)

@@ -33,7 +33,7 @@ func PrintWaiting(out io.Writer, session string, list []Approval, show Show) {
 func PrintDeciding(out io.Writer, session string, list []Approval) {
 	p := &progress{Options: Options{Err: out}, session: session}
 	for _, a := range list {
-		p.note("waiting for approval: %s", title(a.ToolName, a.Summary))
+		p.note("waiting for approval: %s", Title(a.ToolName, a.Summary))
 		p.deciding(a)
 	}
 }
@@ -41,8 +41,8 @@ func PrintDeciding(out io.Writer, session string, list []Approval) {
 // PrintWhole prints all that a call would do, with nothing left out: before somebody says yes to what was too long to show.
 func PrintWhole(out io.Writer, session string, a Approval, show Show) {
 	p := &progress{Options: Options{Err: out, Show: show}, session: session}
-	p.note("all of %s:", title(a.ToolName, a.Summary))
-	for _, l := range show.lines(a) {
+	p.note("all of %s:", Title(a.ToolName, a.Summary))
+	for _, l := range show.Lines(a) {
 		p.note("    %s", l)
 	}
 	if a.Left > 0 {
@@ -59,12 +59,12 @@ func (s Show) Cut(a Approval) bool {
 // waiting prints the calls that wait: what each would do, where and how far it may reach, why it asks and what decides it.
 func (p *progress) waiting(head string, list []Approval) {
 	for _, a := range list {
-		p.note("%s: %s", head, title(a.ToolName, a.Summary))
+		p.note("%s: %s", head, Title(a.ToolName, a.Summary))
 		if a.Session != "" {
 			p.note("  by the sub-agent %s", plain.Line(a.Session, 400))
 		}
 		p.body(a)
-		for _, l := range about(a) {
+		for _, l := range About(a) {
 			p.note("  %s", l)
 		}
 		if !p.Asks {
@@ -85,8 +85,8 @@ func (p *progress) deciding(a Approval) {
 	p.note("  coder deny %s %s", p.session, a.ToolCallID)
 }
 
-// about says where the call would run, what bounds it, and why it asks. Reach beyond the sandbox is said loudly.
-func about(a Approval) (out []string) {
+// About says where the call would run, what bounds it, and why it asks. Reach beyond the sandbox is said loudly.
+func About(a Approval) (out []string) {
 	if a.Workdir != "" {
 		out = append(out, "in "+plain.Visible(a.Workdir)+", "+bounds(a.Sandbox, a.Reach))
 	}
@@ -145,8 +145,8 @@ func (s Show) leftOut(a Approval) bool {
 	return s != nil && a.Text == "" && (len(a.Input) == 0 || a.Workdir != "" || len(a.Paths) > 0)
 }
 
-// lines returns the lines of what the call would do, all of them.
-func (s Show) lines(a Approval) []string {
+// Lines returns the lines of what the call would do, all of them.
+func (s Show) Lines(a Approval) []string {
 	lines, _ := s.text(a)
 	return lines
 }
@@ -158,7 +158,7 @@ func (s Show) body(session string, a Approval) []string {
 	switch {
 	case s.leftOut(a):
 		return []string{fmt.Sprintf("(coder sessions show %s shows all of it)", session)}
-	case len(lines) == 1 && a.ToolName+" "+lines[0] == title(a.ToolName, a.Summary):
+	case len(lines) == 1 && a.ToolName+" "+lines[0] == Title(a.ToolName, a.Summary):
 		return nil
 	}
 	var out []string

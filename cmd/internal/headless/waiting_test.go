@@ -68,7 +68,7 @@ func TestReachIsSaidLoudly(t *testing.T) {
 		{"all", chat.Question{Workdir: "/w", Sandbox: "namespaces", Reach: chat.ReachAll}, []string{"in /w, OUTSIDE THE SANDBOX: it can do whatever you can"}},
 		{"files", chat.Question{Paths: []string{"/w/a\u202eb"}}, []string{`file /w/a\u202eb`}},
 	} {
-		if got := about(Approval{Question: c.q}); fmt.Sprintf("%q", got) != fmt.Sprintf("%q", c.want) {
+		if got := About(Approval{Question: c.q}); fmt.Sprintf("%q", got) != fmt.Sprintf("%q", c.want) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
