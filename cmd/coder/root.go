@@ -26,6 +26,7 @@ func newRoot(a *app) *cobra.Command {
 		Long: `coder edits and tests code on your behalf. Its sessions live in a host process, survive crashes, and
 can be joined from any number of front-ends.`,
 		Example: `  coder demo                              # see it work: no key, no network
+  coder chat                              # work with it in the terminal
   coder run 'fix the failing test'        # one prompt, in this folder
   coder run -c 'now add a benchmark'      # go on with the last session of this folder
   coder serve                             # a host for browsers and editors`,
@@ -39,6 +40,7 @@ can be joined from any number of front-ends.`,
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	for _, command := range []*cobra.Command{
+		newChat(a),
 		newRun(a), newAttach(a), newServe(a), newDemo(a), newApprove(a), newDeny(a), newAnswer(a), newRules(a), newSessions(a), newUndo(a), newRedo(a), newDiff(a), newSchedule(a), newJobs(a), newTrust(a),
 		newStatus(a), newStop(a), newAudit(a), newDoctor(a), newConfig(a), newLogin(a), newLogout(a), newVersion(a),
 	} {

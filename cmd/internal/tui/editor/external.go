@@ -12,6 +12,12 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
+// An External asks the program to give the terminal to a command until it ends, and then to hand Update what Done makes of its end.
+type External struct {
+	Command *exec.Cmd
+	Done    func(error) tea.Msg
+}
+
 // edited says that the external editor has ended.
 type edited struct {
 	path string
@@ -56,7 +62,7 @@ func (e *Editor) external() tea.Cmd {
 	if err != nil {
 		return e.notice(&ExternalError{errors.Join(err, os.Remove(path))})
 	}
-	return tea.ExecProcess(command, func(err error) tea.Msg { return edited{path, err} })
+	return e.emit(External{Command: command, Done: func(err error) tea.Msg { return edited{path, err} }})
 }
 
 // writeTemp writes the text to a new file that nobody else can read.
