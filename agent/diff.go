@@ -20,6 +20,7 @@ type DiffAnswer struct {
 	Diff      string               `json:"diff,omitempty"` // unified, as git shows it; at most 1 MiB
 	Cut       bool                 `json:"cut,omitempty"`
 	Uncovered []snapshot.Uncovered `json:"uncovered,omitempty"` // files that were changed and that no snapshot holds
+	Below     []string             `json:"below,omitempty"`     // sub-agents and other children that have changed files in turns of their own
 }
 
 // Diff returns what a turn, or the session, has changed.
@@ -32,6 +33,9 @@ func (a *CoderAgent) Diff(ctx context.Context, want DiffRequest) (DiffAnswer, er
 		return answer, a.host.noSnapshots()
 	}
 	turns, err := a.changedTurns(ctx)
+	if err == nil {
+		answer.Below, err = a.changedBelow(ctx)
+	}
 	if err != nil || len(turns) == 0 {
 		return answer, err
 	}

@@ -43,6 +43,7 @@ type UndoAnswer struct {
 	Conflicts []snapshot.Conflict  `json:"conflicts,omitempty"` // files that somebody has changed since: nothing was done
 	Left      []snapshot.Conflict  `json:"left,omitempty"`      // files that could not be put back, or were changed at that moment
 	Uncovered []snapshot.Uncovered `json:"uncovered,omitempty"` // files that the turn has changed and no snapshot holds
+	Below     []string             `json:"below,omitempty"`     // sub-agents and other children that have changed files in turns of their own
 }
 
 // A ChangedTurn is a turn that has changed files.
@@ -118,10 +119,16 @@ func (a *CoderAgent) putBackHeld(ctx context.Context, want UndoRequest, redo boo
 		return UndoAnswer{}, err
 	}
 	turn, err := chooseTurn(turns, want.Turn, redo)
+	if err != nil && want.Turn == "" && !redo {
+		err = a.orBelow(ctx, err)
+	}
 	if err != nil {
 		return UndoAnswer{}, err
 	}
 	answer := UndoAnswer{Turn: turn, Redo: redo, Files: []snapshot.FileStat{}}
+	if answer.Below, err = a.changedBelow(ctx); err != nil {
+		return answer, err
+	}
 	workdir := turn.rows[0].Workdir
 	if name := a.host.atWork(workdir); name != "" {
 		return answer, refusal("session " + name + " is at work in this folder: wait for it, or cancel its turn first")
@@ -250,9 +257,42 @@ func (h *Host) works(workdir, name string, n int) {
 	}
 }
 
+// changedBelow names the sessions below this one with changes that are not undone: what they did in turns of their own is
+// undone there.
+func (a *CoderAgent) changedBelow(ctx context.Context) (names []string, err error) {
+	keys, err := a.host.below(ctx, a.key)
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		turns, err := a.host.changedTurns(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(turns, func(t ChangedTurn) bool { return !t.Undone }) {
+			names = append(names, key)
+		}
+	}
+	return names, nil
+}
+
+// orBelow adds to a refusal where else there are changes: who asks for the last of a session's means its sub-agents' too.
+func (a *CoderAgent) orBelow(ctx context.Context, refused error) error {
+	names, err := a.changedBelow(ctx)
+	if err != nil || len(names) == 0 {
+		return errors.Join(refused, err)
+	}
+	return refusal(refused.Error() + "; sub-agents have, in turns of their own: " + listed(names) + " (coder undo --session " + names[0] + ")")
+}
+
 // changedTurns are the turns of the session that have changed files, the first first.
 func (a *CoderAgent) changedTurns(ctx context.Context) ([]ChangedTurn, error) {
-	rows, err := a.host.store.Snapshots(ctx, a.key)
+	return a.host.changedTurns(ctx, a.key)
+}
+
+func (h *Host) changedTurns(ctx context.Context, key string) ([]ChangedTurn, error) {
+	rows, err := h.store.Snapshots(ctx, key)
 	if err != nil {
 		return nil, err
 	}
@@ -296,9 +336,9 @@ func chooseTurn(turns []ChangedTurn, name TurnName, redo bool) (ChangedTurn, err
 	}
 	switch {
 	case found == nil && redo:
-		return ChangedTurn{}, refusal("nothing of this session is undone")
+		return ChangedTurn{}, refusal("nothing of this session is undone, so there is nothing to redo")
 	case found == nil:
-		return ChangedTurn{}, refusal("there is nothing to undo: no turn of this session has changed files that is not undone")
+		return ChangedTurn{}, refusal(nothingToUndo(turns))
 	case found.Undone != redo && redo:
 		return ChangedTurn{}, refusal(fmt.Sprintf("turn %d is not undone", found.Number))
 	case found.Undone != redo:
@@ -309,6 +349,13 @@ func chooseTurn(turns []ChangedTurn, name TurnName, redo bool) (ChangedTurn, err
 	return *found, nil
 }
 
+func nothingToUndo(turns []ChangedTurn) string {
+	if len(turns) > 0 {
+		return "there is nothing more to undo: all that this session has changed is undone already"
+	}
+	return "there is nothing to undo: no turn of this session has changed files"
+}
+
 func find(turns []ChangedTurn, name TurnName) (int, error) {
 	number, _ := strconv.Atoi(string(name))
 	i := slices.IndexFunc(turns, func(t ChangedTurn) bool {
@@ -316,7 +363,7 @@ func find(turns []ChangedTurn, name TurnName) (int, error) {
 		return t.Number == number || t.Message == string(name) || byRequest
 	})
 	if i < 0 {
-		return 0, refusal(fmt.Sprintf("no turn %s of this session has changed files: it has %d that have", clip(string(name)), len(turns)))
+		return 0, refusal(fmt.Sprintf("no turn %s of this session has changed files; coder diff --list shows those that have", clip(string(name))))
 	}
 	return i, nil
 }

@@ -119,9 +119,7 @@ func (c *answerCommand) choose(t *transcript, call string) (headless.Questions, 
 	case call == "" && len(list) == 1:
 		return list[0], nil
 	case len(list) == 0:
-		return headless.Questions{}, &hintedError{
-			fmt.Errorf("no question waits in session %s: it is %s", name, t.session.Status), "see it with: coder sessions show " + name,
-		}
+		return headless.Questions{}, &hintedError{fmt.Errorf("no question waits in session %s: it is %s", name, t.session.Status), t.nextStep()}
 	case call != "":
 		return headless.Questions{}, &hintedError{
 			fmt.Errorf("session %s has no call %s that waits for an answer", name, call), "what waits there: " + strings.Join(ids, ", "),

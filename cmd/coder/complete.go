@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -107,6 +108,31 @@ func (a *app) completeAsking(cmd *cobra.Command, args []string, part string) ([]
 		return a.completeCalls(cmd, args[0], func(t transcript) []chat.ToolCall { return t.asking }), none | cobra.ShellCompDirectiveKeepOrder
 	}
 	return nil, none
+}
+
+// completeJobs completes the arguments of jobs end: a session with jobs that run, and their ids.
+func (a *app) completeJobs(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	ctx, cancel := context.WithTimeout(cmd.Context(), completeTimeout)
+	defer cancel()
+	c, _ := a.resolve(cmd)
+	if c.DataDir == "" {
+		return nil, none
+	}
+	list, err := a.jobs(ctx, c)
+	if err != nil {
+		return nil, none
+	}
+	var values []string
+	for _, j := range list {
+		switch {
+		case len(args) == 0 && !slices.Contains(values, j.Session):
+			values = append(values, j.Session)
+		case len(args) == 0:
+		case strings.EqualFold(j.Session, args[0]) && !slices.Contains(args[1:], j.ID):
+			values = append(values, described(j.ID, j.Command))
+		}
+	}
+	return values, none | cobra.ShellCompDirectiveKeepOrder
 }
 
 func (a *app) completeCalls(cmd *cobra.Command, session string, calls func(transcript) []chat.ToolCall) []string {

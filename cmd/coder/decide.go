@@ -166,7 +166,7 @@ func (d *decideCommand) choose(t *transcript, call string) (ids []string, err er
 	case len(ids) == 0 && call == "":
 		return nil, &hintedError{
 			fmt.Errorf("nothing waits for a decision in session %s: it is %s", name, t.session.Status),
-			"see it with: coder sessions show " + name,
+			t.nextStep(),
 		}
 	case len(ids) == 0:
 		return nil, &hintedError{notWaiting(name, call), "nothing waits there; see it with: coder sessions show " + name}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -50,7 +51,7 @@ A number shows one turn; --list lists them. It shows what was changed then, what
 			if err != nil {
 				return err
 			}
-			return d.print(a, name, answer)
+			return errors.Join(d.print(a, name, answer), a.tellBelow(answer.Below, d.asJSON))
 		},
 	}
 	addFlags(cmd, "dataDir")
@@ -75,7 +76,7 @@ func (d *diffCommand) print(a *app, session string, answer agent.DiffAnswer) err
 	case d.list:
 		return printTurns(a.stdout, session, answer.Turns)
 	case len(answer.Files) == 0 && len(answer.Uncovered) == 0:
-		_, err := fmt.Fprintf(a.stderr, "session %s has changed no files\n", session)
+		_, err := fmt.Fprintln(a.stderr, noChanges(session, answer.Turns))
 		return err
 	case d.stat:
 		if err := printStat(a.stdout, answer.Files); err != nil {
@@ -96,16 +97,26 @@ func (d *diffCommand) print(a *app, session string, answer agent.DiffAnswer) err
 	return printUncovered(a.stderr, answer.Uncovered)
 }
 
+func noChanges(session string, turns []agent.ChangedTurn) string {
+	if len(turns) > 0 {
+		return fmt.Sprintf("all that session %s has changed is undone: coder diff --list --session %s", session, session)
+	}
+	return fmt.Sprintf("session %s has changed no files", session)
+}
+
 func printTurns(out io.Writer, session string, turns []agent.ChangedTurn) error {
 	if len(turns) == 0 {
-		_, err := fmt.Fprintf(out, "session %s has changed no files\n", session)
+		_, err := fmt.Fprintln(out, noChanges(session, nil))
 		return err
 	}
 	for _, t := range turns {
 		var also []string
-		for what, is := range map[string]bool{"undone": t.Undone, "in part": t.Partial, "not finished": t.Open} {
-			if is {
-				also = append(also, what)
+		for _, m := range []struct {
+			is   bool
+			what string
+		}{{t.Undone, "undone"}, {t.Partial, "in part"}, {t.Open, "not finished"}} {
+			if m.is {
+				also = append(also, m.what)
 			}
 		}
 		mark := ""

@@ -60,7 +60,7 @@ func newJobsEnd(a *app) *cobra.Command {
 		Example: "  coder jobs end fix 2",
 		Args:    args(cobra.MinimumNArgs(2)),
 
-		ValidArgsFunction: a.completeNames(1),
+		ValidArgsFunction: a.completeJobs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.config(cmd)
 			if err != nil {
@@ -68,6 +68,13 @@ func newJobsEnd(a *app) *cobra.Command {
 			}
 			if !agent.ValidAddress(args[0]) {
 				return &usageError{Err: &agent.NameError{Name: args[0]}, Command: "coder jobs end"}
+			}
+			list, err := a.sessions(cmd.Context(), c)
+			if err != nil {
+				return err
+			}
+			if !known(list, args[0]) {
+				return &agent.NoSessionError{Name: args[0]}
 			}
 			h, _, ok, err := running(cmd.Context(), c.DataDir)
 			if err != nil {

@@ -45,6 +45,18 @@ func (a *app) transcript(ctx context.Context, c config, name string) (transcript
 	return t, read(ctx, c.DataDir, func(s *store.Store) error { return t.read(ctx, s) })
 }
 
+// nextStep says how to go on with what the session waits for, or else how to see it.
+func (t *transcript) nextStep() string {
+	name := t.session.Name
+	switch {
+	case len(t.approvals()) > 0:
+		return "it waits for a decision: coder approve " + name + ", or coder deny " + name
+	case len(t.asking) > 0:
+		return "it asks you something: coder answer " + name
+	}
+	return "see it with: coder sessions show " + name
+}
+
 // nameOf returns the name of the first session with the status, or "".
 func nameOf(list []agent.Session, status agent.Status) string {
 	for _, s := range list {

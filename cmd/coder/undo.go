@@ -32,8 +32,10 @@ file tool has changed them. coder redo makes the changes again.`,
 
 func newRedo(a *app) *cobra.Command {
 	return a.undoCommand(&cobra.Command{
-		Use:     "redo [TURN]",
-		Short:   "Make the changes again that undo took back",
+		Use:   "redo [TURN]",
+		Short: "Make the changes again that undo took back",
+		Long: `redo makes the changes again that undo took back last, or those of TURN, a number as coder diff --list shows it. A file that was
+changed since is named, and then nothing is touched.`,
 		Example: "  coder redo\n  coder redo 3 --session nightly",
 	}, "redo")
 }
@@ -43,6 +45,7 @@ func (a *app) undoCommand(cmd *cobra.Command, method string) *cobra.Command {
 	var session, folder string
 	var dryRun, asJSON bool
 	cmd.Args = args(cobra.MaximumNArgs(1))
+	cmd.ValidArgsFunction = cobra.NoFileCompletions // the numbers of turns are the host's to say, and none is started for a tab
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := a.config(cmd)
 		if err != nil {
@@ -64,7 +67,7 @@ func (a *app) undoCommand(cmd *cobra.Command, method string) *cobra.Command {
 		} else {
 			err = printUndo(a.stdout, session, answer)
 		}
-		return errors.Join(err, refusedUndo(answer, session, dryRun))
+		return errors.Join(err, a.tellBelow(answer.Below, asJSON), refusedUndo(answer, session, dryRun))
 	}
 	addFlags(cmd, "dataDir")
 	f := cmd.Flags()
@@ -75,6 +78,21 @@ func (a *app) undoCommand(cmd *cobra.Command, method string) *cobra.Command {
 	completeFlag(cmd, "session", a.completeSessions(anySession))
 	completeFlag(cmd, "dir", completeFolders)
 	return cmd
+}
+
+// tellBelow says which sessions below one have changes of their own, which are neither shown nor undone with its.
+func (a *app) tellBelow(names []string, asJSON bool) error {
+	if len(names) == 0 || asJSON {
+		return nil
+	}
+	const most = 5
+	list := strings.Join(names[:min(most, len(names))], ", ")
+	if more := len(names) - most; more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	_, err := fmt.Fprintf(a.stderr, "note: sub-agents have changed files in turns of their own: %s; see and undo them there: coder diff %s, coder undo --session %s\n",
+		list, names[0], names[0])
+	return err
 }
 
 // refusedUndo is the error of an undo that was not done, or not wholly.
