@@ -41,7 +41,7 @@ can be joined from any number of front-ends.`,
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	for _, command := range []*cobra.Command{
 		newChat(a),
-		newRun(a), newAttach(a), newServe(a), newDemo(a), newApprove(a), newDeny(a), newAnswer(a), newRules(a), newSessions(a), newUndo(a), newRedo(a), newDiff(a), newSchedule(a), newJobs(a), newTrust(a),
+		newRun(a), newAttach(a), newServe(a), newDemo(a), newApprove(a), newDeny(a), newAnswer(a), newCancel(a), newRules(a), newSessions(a), newUndo(a), newRedo(a), newDiff(a), newSchedule(a), newJobs(a), newTrust(a),
 		newStatus(a), newStop(a), newAudit(a), newDoctor(a), newConfig(a), newLogin(a), newLogout(a), newVersion(a),
 	} {
 		root.AddCommand(command)

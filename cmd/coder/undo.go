@@ -45,7 +45,6 @@ func (a *app) undoCommand(cmd *cobra.Command, method string) *cobra.Command {
 	var session, folder string
 	var dryRun, asJSON bool
 	cmd.Args = args(cobra.MaximumNArgs(1))
-	cmd.ValidArgsFunction = cobra.NoFileCompletions // the numbers of turns are the host's to say, and none is started for a tab
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := a.config(cmd)
 		if err != nil {
