@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -44,7 +46,7 @@ with the host, and with their session when it is deleted.`,
 					Jobs []agent.Job `json:"jobs"`
 				}{list})
 			}
-			return printJobs(a.stdout, list, time.Now())
+			return printJobs(a.stdout, list, a.width(), time.Now())
 		},
 	}
 	addFlags(cmd, "dataDir")
@@ -109,17 +111,27 @@ func (a *app) jobs(ctx context.Context, c config) ([]agent.Job, error) {
 	return list, err
 }
 
-func printJobs(out io.Writer, list []agent.Job, now time.Time) error {
+// printJobs prints the table of jobs. On a terminal, of width columns, no line of it wraps.
+func printJobs(out io.Writer, list []agent.Job, width int, now time.Time) error {
 	if len(list) == 0 {
 		_, err := fmt.Fprintln(out, "no jobs run")
 		return err
 	}
-	w := tabwriter.NewWriter(out, 0, 0, gap, ' ', 0)
+	var table strings.Builder
+	w := tabwriter.NewWriter(&table, 0, 0, gap, ' ', 0)
 	fmt.Fprintln(w, "SESSION\tID\tFOR\tCOMMAND\tLAST LINE")
 	for _, j := range list {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", j.Session, j.ID, now.Sub(j.Started).Truncate(time.Second), plain.Line(j.Command, 40), plain.Line(j.Last, 60))
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for line := range strings.Lines(table.String()) {
+		if _, err := fmt.Fprintln(out, clipLine(line, cmp.Or(width, math.MaxInt))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // endingJobs tells who has followed a turn which jobs of the session end now with the host that they have started for it.

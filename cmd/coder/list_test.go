@@ -94,3 +94,24 @@ func TestFamiliesStandTogether(t *testing.T) {
 		t.Errorf("cut it is %q", got)
 	}
 }
+
+func TestJobsFitTheTerminal(t *testing.T) {
+	now := time.Now()
+	list := []agent.Job{{
+		Session: "a-session-of-a-long-name", ID: "12", Started: now.Add(-time.Minute),
+		Command: "while true; do echo a line; sleep 1; done", Last: strings.Repeat("é line ", 20),
+	}}
+	for width, want := range map[int]int{60: 60, 30: 30, 0: 138} {
+		var out strings.Builder
+		if err := printJobs(&out, list, width, now); err != nil {
+			t.Fatal(err)
+		}
+		most := 0
+		for line := range strings.Lines(out.String()) {
+			most = max(most, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")))
+		}
+		if most != want {
+			t.Errorf("on %d columns the longest line has %d characters, want %d:\n%s", width, most, want, out.String())
+		}
+	}
+}
