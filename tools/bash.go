@@ -35,8 +35,12 @@ func (a *bashArgs) UnmarshalJSON(data []byte) error { return fit(data, a) }
 
 // Action says what is run, and where.
 func (a bashArgs) Action() agent.Action {
+	summary := oneLine(a.Command)
+	if a.Background {
+		summary += " (in the background)" // who reads it, or is asked, sees that it goes on as a job
+	}
 	return agent.Action{
-		Summary: oneLine(a.Command), Command: a.Command, Workdir: a.Workdir, Network: a.Network, Unsandboxed: a.Unsandboxed,
+		Summary: summary, Command: a.Command, Workdir: a.Workdir, Network: a.Network, Unsandboxed: a.Unsandboxed,
 	}
 }
 
