@@ -273,6 +273,9 @@ func (t *turn) alsoKeep(ctx context.Context, f *snapshot.Folder, row *store.Snap
 		if slices.Contains(next.Named, name) {
 			continue
 		}
+		if permission.Protected(name) { // an undo wants to know that a person was asked
+			next.Named = append(slices.Clone(next.Named), name)
+		}
 		add := row.Kind == store.KindFiles
 		if !add {
 			held, err := f.Holds(ctx, snapshot.Tree(next.Before), name)
@@ -292,7 +295,9 @@ func (t *turn) alsoKeep(ctx context.Context, f *snapshot.Folder, row *store.Snap
 				return err
 			}
 			next.Before = string(tree)
-			next.Named = append(slices.Clone(next.Named), name)
+			if !slices.Contains(next.Named, name) {
+				next.Named = append(slices.Clone(next.Named), name)
+			}
 		}
 	}
 	if len(next.Named) == len(row.Named) {

@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/coder-agent/coder/agent/audit"
+	"github.com/coder-agent/coder/agent/permission"
 	"github.com/coder-agent/coder/agent/snapshot"
 	"github.com/coder-agent/coder/agent/store"
 )
@@ -32,6 +34,8 @@ func (n *TurnName) UnmarshalJSON(data []byte) error {
 type UndoRequest struct {
 	Turn   TurnName `json:"turn,omitempty"` // "": the last one that is not taken back; of a redo, the one that was taken back last
 	DryRun bool     `json:"dryRun,omitempty"`
+
+	Protected bool `json:"protected,omitempty"` // also write what UndoAnswer.Protected names
 }
 
 // An UndoAnswer says what was done, or would be.
@@ -44,6 +48,7 @@ type UndoAnswer struct {
 	Left      []snapshot.Conflict  `json:"left,omitempty"`      // files that could not be put back, or were changed at that moment
 	Uncovered []snapshot.Uncovered `json:"uncovered,omitempty"` // files that the turn has changed and no snapshot holds
 	Below     []string             `json:"below,omitempty"`     // sub-agents and other children that have changed files in turns of their own
+	Protected []string             `json:"protected,omitempty"` // files that are written only if that is asked for: nothing was done
 }
 
 // A ChangedTurn is a turn that has changed files.
@@ -149,11 +154,14 @@ func (a *CoderAgent) putBackHeld(ctx context.Context, want UndoRequest, redo boo
 	for _, path := range over.between {
 		answer.Conflicts = append(answer.Conflicts, snapshot.Conflict{Path: path, Why: "was changed by somebody else while the turn waited"})
 	}
+	if !want.Protected {
+		answer.Protected = turn.unasked(changes)
+	}
 	before, after, err := f.Build(ctx, changes)
 	if err != nil {
 		return answer, err
 	}
-	if answer.Files, err = f.Stat(ctx, before, after, changes); err != nil || want.DryRun || len(answer.Conflicts) > 0 {
+	if answer.Files, err = f.Stat(ctx, before, after, changes); err != nil || want.DryRun || len(answer.Conflicts)+len(answer.Protected) > 0 {
 		return answer, err
 	}
 	row := store.Snapshot{
@@ -174,6 +182,20 @@ func (a *CoderAgent) putBackHeld(ctx context.Context, want UndoRequest, redo boo
 	answer.Done = err == nil && len(answer.Left) == 0
 	answer.Turn.Undone = !redo
 	return answer, err
+}
+
+// unasked are the files that changes would write, which decide what runs later, and which no file tool of the turn has named: a
+// person was asked before each of those. What only commands have written or taken away may be of the model's making, put aside
+// since: it does not come back unseen.
+func (t ChangedTurn) unasked(changes []snapshot.Change) (paths []string) {
+	for _, c := range changes {
+		writes := c.After.Kind == snapshot.File || c.After.Kind == snapshot.Link
+		named := slices.ContainsFunc(t.rows, func(r store.Snapshot) bool { return slices.Contains(r.Named, c.Path) })
+		if writes && !named && permission.Protected(filepath.Join(t.rows[0].Workdir, filepath.FromSlash(c.Path))) {
+			paths = append(paths, c.Path)
+		}
+	}
+	return paths
 }
 
 // finishUndo does what a row that is on the disk says, and notes that it is done. It may be called again after it was cut

@@ -25,7 +25,8 @@ for bit. Without TURN it takes back the last turn of the folder's last session t
 number, as coder diff --list shows it.
 
 A file that was changed since is named, and then nothing is touched. Files that git ignores are left as they are, unless a
-file tool has changed them. coder redo makes the changes again.`,
+file tool has changed them. Nor are files written that decide what runs later (hooks, settings of editors, CI) and that only commands have
+changed, unless you add --protected. coder redo makes the changes again.`,
 		Example: "  coder undo\n  coder undo --dry-run\n  coder undo 3 --session nightly",
 	}, "undo")
 }
@@ -43,14 +44,14 @@ changed since is named, and then nothing is touched.`,
 // undoCommand completes one of the two commands.
 func (a *app) undoCommand(cmd *cobra.Command, method string) *cobra.Command {
 	var session, folder string
-	var dryRun, asJSON bool
+	var dryRun, protected, asJSON bool
 	cmd.Args = args(cobra.MaximumNArgs(1))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		c, err := a.config(cmd)
 		if err != nil {
 			return err
 		}
-		want := agent.UndoRequest{DryRun: dryRun}
+		want := agent.UndoRequest{DryRun: dryRun, Protected: protected}
 		if len(args) > 0 {
 			want.Turn = agent.TurnName(args[0])
 		}
@@ -73,6 +74,7 @@ func (a *app) undoCommand(cmd *cobra.Command, method string) *cobra.Command {
 	f.StringVar(&session, "session", "", "the session (default: the last one of the folder)")
 	f.StringVarP(&folder, "dir", "C", ".", "the folder")
 	f.BoolVar(&dryRun, "dry-run", false, "only say what would be done")
+	f.BoolVar(&protected, "protected", false, "also write files that decide what runs later")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	completeFlag(cmd, "session", a.completeSessions(anySession))
 	completeFlag(cmd, "dir", completeFolders)
@@ -106,6 +108,11 @@ func refusedUndo(answer agent.UndoAnswer, session string, dryRun bool) error {
 			fmt.Errorf("turn %d is not %s, for it would overwrite what was changed since: %s", answer.Turn.Number, deed, conflictList(answer.Conflicts)),
 			fmt.Sprintf("see its changes: coder diff %d --session %s; move these files away, or put them back yourself, and try again", answer.Turn.Number, session),
 		}
+	case len(answer.Protected) > 0:
+		return &hintedError{
+			fmt.Errorf("turn %d is not %s, for it would write what decides what runs later, and only commands have changed: %s", answer.Turn.Number, deed, pathList(answer.Protected)),
+			fmt.Sprintf("see its changes: coder diff %d --session %s; if all of it may stand there, add --protected", answer.Turn.Number, session),
+		}
 	case !dryRun && !answer.Done:
 		return &hintedError{
 			fmt.Errorf("turn %d is %s but for: %s", answer.Turn.Number, deed, conflictList(answer.Left)),
@@ -123,8 +130,16 @@ func conflictList(list []snapshot.Conflict) string {
 	return strings.Join(parts, ", ")
 }
 
+func pathList(paths []string) string {
+	parts := make([]string, 0, len(paths))
+	for _, p := range paths {
+		parts = append(parts, plain.VisibleLine(p, 300))
+	}
+	return strings.Join(parts, ", ")
+}
+
 func printUndo(out io.Writer, session string, answer agent.UndoAnswer) error {
-	if len(answer.Conflicts) > 0 {
+	if len(answer.Conflicts)+len(answer.Protected) > 0 {
 		return nil // the error says it
 	}
 	verb := "is " + map[bool]string{false: "undone", true: "redone"}[answer.Redo]
