@@ -148,6 +148,7 @@ func (t *turn) runCall(ctx context.Context, c granted) error {
 	if err != nil {
 		return t.record(store.Safe, chat.ToolFailed{ToolCallID: c.ID, ErrorText: failure(ctx, err)})
 	}
+	t.tellWritten(c.ToolCall, result)
 	output := chat.Output{Text: result.Text, Files: result.Files, Told: result.Told, Todo: result.Todo, Usage: result.Usage}
 	if output.Pictures, err = t.agent.keepPictures(result.Pictures); err != nil {
 		return t.record(store.Safe, chat.ToolFailed{ToolCallID: c.ID, ErrorText: err.Error()})
@@ -160,6 +161,18 @@ func (t *turn) runCall(ctx context.Context, c granted) error {
 		output.Details = details
 	}
 	return t.record(store.Safe, chat.ToolFinished{ToolCallID: c.ID, Output: output})
+}
+
+// tellWritten tells the sandbox which protected files a call has written: those are no command's doing.
+func (t *turn) tellWritten(c chat.ToolCall, result Result) {
+	if action, err := t.agent.host.tools[c.Name].Action(c.Input); err != nil || len(action.Writes) == 0 {
+		return
+	}
+	for _, f := range result.Files {
+		if permission.Protected(f.Path) {
+			t.agent.host.opts.Wrote(f.Path, f.Hash)
+		}
+	}
 }
 
 // failure is the text for the model.

@@ -27,6 +27,14 @@ type Job struct {
 	Terminal bool       `json:"terminal,omitempty"` // it has one
 	Last     string     `json:"last"`               // line of its output
 	Log      string     `json:"log"`                // the file with its output
+	Moved    []Moved    `json:"moved,omitempty"`    // what was put aside at its end
+}
+
+// A Moved is a protected file that was made or changed while a job ran, and is now in the session's folder. Perhaps somebody else
+// has made it: nobody can tell.
+type Moved struct {
+	Path string `json:"path"`
+	To   string `json:"to"`
 }
 
 // A JobStatus says what has become of a job.
@@ -135,6 +143,9 @@ func (t *turn) tellJobs(ended []Job) error {
 	lines := make([]string, len(ended))
 	for i, j := range ended {
 		lines[i] = fmt.Sprintf("Job %s (%s) has %s.", j.ID, plain.VisibleLine(j.Command, 80), j)
+		for _, m := range j.Moved {
+			lines[i] += fmt.Sprintf(" %s, which came while it ran and which no command may write, is now %s; if the user has made it, tell the user.", plain.VisibleLine(m.Path, 300), m.To)
+		}
 	}
 	text := "(From coder, not from the user.) " + strings.Join(lines, " ") + " The job tool shows what was not seen of their output."
 	if err := t.record(store.Fast, chat.Noted{ID: newID("note"), Kind: JobsNote, Text: text}); err != nil {

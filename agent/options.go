@@ -52,6 +52,7 @@ type Options struct {
 	Snapshots *snapshot.Store                      // of what turns may change; nil: none is kept, and nothing can be undone
 	Unkept    string                               // without Snapshots: why there are none, told once in each session that changes files; "" tells nothing
 	Jobs      Jobs                                 // that the tools start; nil: they start none
+	Wrote     func(path, hash string)              // called when a call that was judged for it has written a protected file: its content by SHA-256; nil: nobody wants to know
 	Changed   func()                               // called after Busy or Planned may have changed; must not block or call the host
 
 	// FindFiles finds files of the agent's workdir by some letters of their names; nil: findFiles is refused. It is called on
@@ -88,6 +89,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Jobs == nil {
 		o.Jobs = noJobs{}
+	}
+	if o.Wrote == nil {
+		o.Wrote = func(string, string) {}
 	}
 	if o.Changed == nil {
 		o.Changed = func() {}

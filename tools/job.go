@@ -260,6 +260,9 @@ func jobText(x sandbox.Excerpt, none string, about agent.Job, r *job, ended bool
 		return b.String()
 	}
 	line("(job %s has %s%s%s)", about.ID, about, after(about), none)
+	for _, m := range about.Moved {
+		line("(%s may not be written by a command: it is now %s, and what was there before stays)", m.Path, m.To)
+	}
 	if r == nil {
 		return b.String()
 	}
@@ -268,9 +271,6 @@ func jobText(x sandbox.Excerpt, none string, about agent.Job, r *job, ended bool
 	}
 	if r.outcome.Crowd > 0 {
 		line("%s", crowded(r.outcome.Crowd))
-	}
-	for _, m := range r.outcome.Moved {
-		line("(%s may not be written by a command: it is now %s, and what was there before stays)", m.Path, m.To)
 	}
 	return b.String()
 }

@@ -228,7 +228,15 @@ func (j *Jobs) watch(session string, r *job) {
 	defer j.mu.Unlock()
 	r.outcome, r.err = outcome, err
 	r.record.Last = last
+	for _, m := range outcome.Moved {
+		r.record.Moved = append(r.record.Moved, agent.Moved(m))
+	}
 	if j.closed { // it stays in the record as running: the next host tells that it has ended with this one
+		if len(r.record.Moved) > 0 {
+			if err := r.record.write(); err != nil {
+				j.log.Error("writing down what a job has left", "session", session, "err", err)
+			}
+		}
 		return
 	}
 	if err := r.record.ended(time.Now(), outcome.Code, outcome.Signal, last); err != nil {

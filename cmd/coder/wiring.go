@@ -30,7 +30,7 @@ func agentOptions(c config, environ []string, box *sandbox.Box, jobs *tools.Jobs
 	return agent.Options{
 		Model: model, Provider: provider(c.BaseURL), ModelID: c.Model, Tools: tools.All(tools.Options{Sandbox: box, Jobs: jobs, Port: port, Search: c.search(model)}), Jobs: jobs, Mode: c.Mode, StepLimit: c.MaxSteps, MaxCost: c.MaxCost,
 		Retention: c.Keep, Rules: c.Rules, Trust: c.trusted(), Private: []string{filepath.Dir(configFile())}, DenyAfter: denyAfter,
-		Level: box.Level(), Sandbox: box.Name(),
+		Level: box.Level(), Sandbox: box.Name(), Wrote: box.Wrote,
 		Snapshots: kept, Unkept: unkept,
 		System: systemPrompt(environ), Environ: commandEnviron(environ, c.PassEnv),
 	}, nil

@@ -24,6 +24,7 @@ type Options struct {
 type Box struct {
 	options Options
 	report  Report
+	granted granted
 }
 
 // New returns the Box that the report found to work.
@@ -116,7 +117,7 @@ func (b *Box) Start(ctx context.Context, c Command, bounds Bounds) (*Job, error)
 			return err
 		}
 		var moveErr error
-		out.Moved, moveErr = before.settle(filepath.Join(bounds.Scratch, "aside"))
+		out.Moved, moveErr = before.settle(filepath.Join(bounds.Scratch, "aside"), b.granted.holds)
 		return errors.Join(err, moveErr)
 	})
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 // readOwn reads a small file that only we can have written: ours, for nobody else, and no link.
 func readOwn(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	f, err := openPlain(path)
 	if err != nil {
 		return nil, err
 	}
@@ -27,4 +27,9 @@ func readOwn(path string) ([]byte, error) {
 		return nil, errors.New("it is not ours alone")
 	}
 	return io.ReadAll(io.LimitReader(f, 64<<10))
+}
+
+// openPlain opens a file that is no link, and waits for nobody if it is a pipe.
+func openPlain(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 }

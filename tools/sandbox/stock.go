@@ -79,8 +79,8 @@ func (s stock) held(path string, it item) bool {
 	return it.mode&fs.ModeSymlink == 0 && s.policy.Level != LevelLandlock && slices.ContainsFunc(s.policy.Protected, func(p string) bool { return within(p, path) })
 }
 
-// settle compares, and moves what the command made or changed to the folder aside.
-func (s stock) settle(aside string) (moved []Moved, err error) {
+// settle compares, and moves what the command made or changed to the folder aside, but not what the host itself has written.
+func (s stock) settle(aside string, granted func(path string) bool) (moved []Moved, err error) {
 	now, _, _ := guard(s.policy.guarded, s.policy.home)
 	files, crowded := s.look(now)
 	for _, top := range crowded { // one that the command filled, so that not all of it would be looked at, goes as a whole
@@ -98,6 +98,10 @@ func (s stock) settle(aside string) (moved []Moved, err error) {
 	for path, it := range files {
 		was, had := s.files[path]
 		if s.held(path, it) || had && was.same(it) || !had && harmless(path) {
+			continue
+		}
+		if granted(path) {
+			delete(s.files, path) // nor is it put back as it was
 			continue
 		}
 		to, moveErr := s.move(path, aside)
