@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"time"
 
 	"golang.org/x/image/draw"
 	_ "golang.org/x/image/webp" // as above
@@ -58,11 +59,13 @@ func readPicture(ctx context.Context, s session, p *place, f *os.File, info fs.F
 	case info.Size() > mostPictureFile || int64(config.Width)*int64(config.Height) > mostPixels:
 		return agent.Result{}, fmt.Errorf("%s: more than is taken (%s, %s pixels); make a smaller copy with bash (convert -resize %d, sips -Z %d) and read that", fact, byteCount(mostPictureFile), thousands(mostPixels), longestSide, longestSide)
 	}
-	pixels, _, err := image.Decode(bufio.NewReader(&lasting{ctx, io.NewSectionReader(f, 0, info.Size())}))
-	if ctx.Err() != nil {
+	pixels, err := decode(ctx, io.NewSectionReader(f, 0, info.Size()), decodeTime)
+	switch {
+	case ctx.Err() != nil:
 		return agent.Result{}, context.Cause(ctx)
-	}
-	if err != nil {
+	case errors.Is(err, errSlowPicture):
+		return agent.Result{}, fmt.Errorf("%s, and was not read to its end within %v: it may be made to take long; make a smaller copy of it with bash (convert, sips) and read that", fact, decodeTime)
+	case err != nil:
 		return agent.Result{}, fmt.Errorf("%s, but cannot be read to its end (%w): it may be damaged or cut off", fact, err)
 	}
 	picture, err := encode(turned(fitted(pixels), orientation(head)), kind == "image/jpeg")
@@ -74,6 +77,23 @@ func readPicture(ctx context.Context, s session, p *place, f *os.File, info fs.F
 		Text:    fmt.Sprintf("(picture: %s, %d×%d pixels, %s%s)", kind, config.Width, config.Height, size, changes(picture, config, kind)),
 		Details: readDetails{Path: p.shown}, Pictures: []agent.Picture{picture},
 	})
+}
+
+// decodeTime is how long the decoding of a picture may take. Some 200 ms do for the largest; a file can be made so that a few bytes
+// have all of it done again.
+const decodeTime = 15 * time.Second
+
+var errSlowPicture = errors.New("its decoding takes too long")
+
+// decode decodes a picture, or gives up with errSlowPicture, or when the context ends.
+func decode(ctx context.Context, r io.Reader, within time.Duration) (image.Image, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, within, errSlowPicture)
+	defer cancel()
+	pixels, _, err := image.Decode(bufio.NewReader(&lasting{ctx, r}))
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return pixels, err
 }
 
 // changes says how what the model gets differs from the file.

@@ -13,8 +13,10 @@ import (
 	"image/jpeg"
 	"image/png"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // drawing is a picture of a few colours, red in its upper left corner.
@@ -246,4 +248,46 @@ func FuzzOrientation(f *testing.F) {
 			t.Errorf("orientation(%q) = %d", head, o)
 		}
 	})
+}
+
+// slowJPEG is a small file that takes hours to decode: a large progressive picture, all of it sent again and again.
+func slowJPEG(scans int) []byte {
+	var b bytes.Buffer
+	seg := func(marker byte, data ...byte) {
+		b.Write([]byte{0xff, marker})
+		_ = binary.Write(&b, binary.BigEndian, uint16(len(data)+2))
+		b.Write(data)
+	}
+	b.Write([]byte{0xff, 0xd8})
+	q := make([]byte, 65)
+	for i := range q {
+		q[i] = 1
+	}
+	q[0] = 0
+	seg(0xdb, q...)
+	seg(0xc2, 8, 5000>>8, 5000&0xff, 5000>>8, 5000&0xff, 1, 1, 0x11, 0)
+	// One code each for DC and AC: the latter is a run of 16,384 blocks without anything, or more by the 14 bits behind it.
+	seg(0xc4, append([]byte{0x00, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0)...)
+	seg(0xc4, append([]byte{0x10, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0xe0)...)
+	for range scans {
+		seg(0xda, 1, 1, 0x00, 1, 63, 0)
+		bits := strings.Repeat("0"+strings.Repeat("1", 14), 12) // each a run of 32,767 blocks
+		for bits += "1111111"; len(bits) >= 8; bits = bits[8:] {
+			n, _ := strconv.ParseUint(bits[:8], 2, 8)
+			if b.WriteByte(byte(n)); n == 0xff {
+				b.WriteByte(0)
+			}
+		}
+	}
+	b.Write([]byte{0xff, 0xd9})
+	return b.Bytes()
+}
+
+// TestAPictureThatTakesTooLong: a few bytes of a JPEG can have all of its blocks gone through again.
+func TestAPictureThatTakesTooLong(t *testing.T) {
+	began := time.Now()
+	_, err := decode(t.Context(), bytes.NewReader(slowJPEG(20_000)), 200*time.Millisecond)
+	if took := time.Since(began); !errors.Is(err, errSlowPicture) || took > 10*time.Second {
+		t.Errorf("after %v: %v", took, err)
+	}
 }
