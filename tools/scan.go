@@ -40,6 +40,7 @@ func (g *search) scan(ctx context.Context, files []string) (found, error) {
 	}
 	defer dir.close()
 	t := tally{limit: g.limit, mode: g.args.Mode, done: make([]bool, len(files)), hits: make([]*fileMatches, len(files))}
+	t.end.Store(int64(len(files)))
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range min(2*runtime.GOMAXPROCS(0), max(len(files), 1)) {
@@ -48,7 +49,7 @@ func (g *search) scan(ctx context.Context, files []string) (found, error) {
 			defer buffers.Put(b)
 			for ctx.Err() == nil && !t.full.Load() {
 				i := int(next.Add(1)) - 1
-				if i >= len(files) {
+				if i >= int(t.end.Load()) {
 					return
 				}
 				hit, ok := g.file(ctx, dir, files[i], b)
@@ -64,13 +65,15 @@ func (g *search) scan(ctx context.Context, files []string) (found, error) {
 type tally struct {
 	limit int
 	mode  string
-	full  atomic.Bool // all that can be shown has been found
+	full  atomic.Bool  // all that can be shown has been found
+	end   atomic.Int64 // files from here on need not be searched: those before have all that can be shown
 
 	mu       sync.Mutex
 	done     []bool
 	hits     []*fileMatches
 	ready    int // files before this one are done
 	total    int // what counts against the limit in them
+	ahead    int // what is kept of files behind them
 	searched int
 	binary   int
 }
@@ -83,14 +86,40 @@ func (t *tally) add(i int, hit *fileMatches, ok bool) {
 	} else {
 		t.binary++
 	}
-	t.done[i], t.hits[i] = true, hit
+	if t.done[i] = true; i < int(t.end.Load()) {
+		t.hits[i] = hit
+	}
+	if hit != nil {
+		t.ahead += t.weight(hit)
+	}
 	for ; t.ready < len(t.done) && t.done[t.ready]; t.ready++ {
 		if h := t.hits[t.ready]; h != nil {
 			t.total += t.weight(h)
+			t.ahead -= t.weight(h)
 		}
 	}
 	if t.total > t.limit {
 		t.full.Store(true)
+	} else if t.ahead > maxAhead*(t.limit+1) {
+		t.prune()
+	}
+}
+
+// maxAhead bounds, in limits, what is kept of files behind one that takes long.
+const maxAhead = 4
+
+// prune finds the file up to which there is all that can be shown, whatever is still found before it, and forgets what is behind.
+func (t *tally) prune() {
+	total := t.total
+	t.ahead = 0
+	for i := t.ready; i < int(t.end.Load()); i++ {
+		if h := t.hits[i]; h != nil {
+			total, t.ahead = total+t.weight(h), t.ahead+t.weight(h)
+		}
+		if total > t.limit {
+			clear(t.hits[i+1:])
+			t.end.Store(int64(i + 1))
+		}
 	}
 }
 
