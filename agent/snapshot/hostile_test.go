@@ -91,6 +91,33 @@ func TestWhatASnapshotHolds(t *testing.T) {
 	}
 }
 
+// TestWhatLiesBehindALinkIsNotHeld, and does not keep the rest from being: a command may have put a link where the folder of a file
+// was that a tool names, or git follows.
+func TestWhatLiesBehindALinkIsNotHeld(t *testing.T) {
+	f := newFolder(t)
+	f.run(t, "init", "-q")
+	f.put(t, ".gitignore", "/followed/\n")
+	f.put(t, "followed/a.txt", "a")
+	f.put(t, "named/b.txt", "b")
+	f.run(t, "add", "-f", "followed")
+	if got := held(t, f, take(t, f, "named/b.txt")); !slices.Equal(got, []string{".gitignore", "followed/a.txt", "named/b.txt"}) {
+		t.Fatalf("the snapshot holds %q", got)
+	}
+	for _, name := range []string{"followed", "named"} {
+		path := filepath.Join(f.path, name)
+		if err := os.Rename(path, path+".moved"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(name+".moved", path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{".gitignore", "followed", "followed.moved/a.txt", "named", "named.moved/b.txt"}
+	if got := held(t, f, take(t, f, "named/b.txt")); !slices.Equal(got, want) {
+		t.Errorf("the snapshot holds %q, want %q", got, want)
+	}
+}
+
 // TestAFolderOfARepository: the rules of the repository hold in it, and what lies beside it is none of its business.
 func TestAFolderOfARepository(t *testing.T) {
 	whole := newFolder(t)

@@ -24,8 +24,10 @@ type scan struct {
 
 	marks map[uint64]uint64 // of the files, by marks of their paths
 	batch []string          // to be looked at
-	fresh []string          // that may have changed, for git to look at
-	most  int64             // bytes that a file may have
+	root  *os.Root
+	real  map[string]bool // folders of files that are named: no link leads to them
+	fresh []string        // that may have changed, for git to look at
+	most  int64           // bytes that a file may have
 	total int64
 	count [2]map[fs.FileMode]int // permissions of files, and of those that can be run
 
@@ -66,10 +68,16 @@ type Uncovered struct {
 func (f *Folder) scan(ctx context.Context, named []string, base usual) (*scan, error) {
 	s := &scan{
 		folder: f, base: base, have: f.have, marks: make(map[uint64]uint64, len(f.have)), most: MaxFile, odd: make(map[string]fs.FileMode),
-		dirs: make(map[string]fs.FileMode), count: [2]map[fs.FileMode]int{{}, {}},
+		dirs: make(map[string]fs.FileMode), real: make(map[string]bool), count: [2]map[fs.FileMode]int{{}, {}},
 	}
 	f.have = nil // until all is done
-	tops, err := f.list(ctx, s.add)
+	root, err := os.OpenRoot(f.path)
+	if err != nil {
+		return nil, fmt.Errorf("snapshot: opening %s: %w", f.path, err)
+	}
+	defer root.Close()
+	s.root = root
+	tops, err := f.list(ctx, s.add, s.addNamed)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +87,7 @@ func (f *Folder) scan(ctx context.Context, named []string, base usual) (*scan, e
 	s.most = 2 * MaxFile
 	for _, path := range named {
 		if local(path) && !f.store.owns(f.path, path) {
-			if err := s.add(ctx, path); err != nil {
+			if err := s.addNamed(ctx, path); err != nil {
 				return nil, err
 			}
 		}
@@ -104,6 +112,24 @@ func (s *scan) add(ctx context.Context, path string) error {
 		return nil
 	}
 	return s.flush(ctx)
+}
+
+// addNamed adds a path that was not found by looking into its folder. One that leads through a link is not of this folder's tree: git
+// takes none, and would take no other for it.
+func (s *scan) addNamed(ctx context.Context, path string) error {
+	dir := parent(path)
+	real, known := s.real[dir]
+	if !known {
+		var err error
+		if real, err = realDir(s.root, dir); err != nil {
+			return err
+		}
+		s.real[dir] = real
+	}
+	if !real {
+		return nil
+	}
+	return s.add(ctx, path)
 }
 
 // A seen is what was found at a path: a file to take in, one that is not covered, or neither.

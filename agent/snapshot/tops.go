@@ -19,20 +19,24 @@ type top struct {
 	inside string // of it in the folder, with a slash behind; ""
 }
 
-// list gives the files that are not ignored to add, and returns the work trees in which they were found.
-func (f *Folder) list(ctx context.Context, add func(context.Context, string) error) ([]top, error) {
+// list gives the files that are not ignored to add, those that are followed all the same to addNamed, and returns the work trees in
+// which they were found.
+func (f *Folder) list(ctx context.Context, add, addNamed func(context.Context, string) error) ([]top, error) {
 	tops := []top{f.top(ctx)}
 	for i := 0; i < len(tops); i++ {
 		if len(tops) > maxNested {
 			return nil, &LimitError{f.path, fmt.Sprintf("%d repositories inside it", maxNested)}
 		}
 		t := tops[i]
-		err := f.listTop(ctx, t, func(name string) error {
+		err := f.listTop(ctx, t, func(name string, found bool) error {
 			path := t.inside + strings.TrimPrefix(name, t.prefix)
 			switch nested, isDir := strings.CutSuffix(path, "/"); {
 			case isDir && local(nested): // a repository, whose rules are its own
 				tops = append(tops, top{dir: filepath.Join(f.path, filepath.FromSlash(nested)), inside: path})
 			case !isDir && local(path) && !f.store.owns(f.path, path):
+				if !found {
+					return addNamed(ctx, path)
+				}
 				return add(ctx, path)
 			}
 			return nil
@@ -54,17 +58,19 @@ func (s *Store) owns(workdir, path string) bool {
 	return rel == "." || path == rel || strings.HasPrefix(path, rel+"/")
 }
 
-// listTop lists a work tree without an index, so that all of it is new, and what git follows though it is ignored.
-func (f *Folder) listTop(ctx context.Context, t top, each func(name string) error) error {
+// listTop lists a work tree without an index, so that all of it is new, and what git follows though it is ignored: that is not found,
+// and need not be there.
+func (f *Folder) listTop(ctx context.Context, t top, each func(name string, found bool) error) error {
 	args := []string{"-c", exclude(t), "ls-files", "-z", "--others", "--exclude-standard", "--"}
 	if t.prefix != "" {
 		args = append(args, t.prefix)
 	}
-	if err := f.stream(ctx, t.dir, filepath.Join(f.repo, "no-index"), each, args...); err != nil {
+	found := func(name string) error { return each(name, true) }
+	if err := f.stream(ctx, t.dir, filepath.Join(f.repo, "no-index"), found, args...); err != nil {
 		return err
 	}
 	for _, name := range f.followed(ctx, t) {
-		if err := each(name); err != nil {
+		if err := each(name, false); err != nil {
 			return err
 		}
 	}
