@@ -114,9 +114,13 @@ func (l *listing) descend(ctx context.Context, s session, dir string) error {
 // are there.
 func submodules(dir string) map[string]bool {
 	top := repository(dir)
-	data, err := os.ReadFile(filepath.Join(top, ".gitmodules"))
-	if err != nil {
+	file := filepath.Join(top, ".gitmodules")
+	if info, err := os.Lstat(file); err != nil || !info.Mode().IsRegular() || info.Size() > maxModules {
 		return nil // most repositories have none
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil
 	}
 	found := map[string]bool{}
 	for line := range strings.Lines(string(data)) {
@@ -127,11 +131,27 @@ func submodules(dir string) map[string]bool {
 		abs := filepath.Join(top, filepath.FromSlash(strings.TrimSpace(value)))
 		_, err := os.Lstat(filepath.Join(abs, ".git"))
 		rel, relErr := filepath.Rel(dir, abs)
-		if err == nil && relErr == nil && rel != "." && filepath.IsLocal(rel) {
+		if err == nil && linkless(top, abs) && relErr == nil && rel != "." && filepath.IsLocal(rel) {
 			found[filepath.ToSlash(rel)] = true
 		}
 	}
 	return found
+}
+
+// maxModules bounds what is read of a .gitmodules file, in bytes.
+const maxModules = 1 << 20
+
+// linkless reports whether no link is on the way from top to a folder in it: one could lead back, so that the folder would hold itself.
+func linkless(top, dir string) bool {
+	if !within(top, dir) {
+		return false
+	}
+	for ; dir != top; dir = filepath.Dir(dir) {
+		if info, err := os.Lstat(dir); err != nil || !info.IsDir() {
+			return false
+		}
+	}
+	return true
 }
 
 // gitConfig keeps a repository from running programs of its own choice when git looks at it, and git from waiting for
