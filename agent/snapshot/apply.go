@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,18 +27,47 @@ func (f *Folder) Check(ctx context.Context, changes []Change) (conflicts []Confl
 			return fmt.Errorf("snapshot: opening %s: %w", f.path, err)
 		}
 		defer root.Close()
+		goes := make(map[string]bool) // what is there now, unless it is a folder
+		for _, c := range changes {
+			goes[c.Path] = c.After.Kind == None || c.After.Kind == Dir
+		}
 		for _, c := range changes {
 			now, _, err := look(root, c.Path)
 			if err != nil {
 				return err
 			}
-			if why := c.conflict(now); why != "" {
+			why := c.conflict(now)
+			if why == "" && c.After.Kind != None && now.Kind == None {
+				if at := wayOf(root, c.Path); at != "" && !goes[at] {
+					why = notReal
+				}
+			}
+			if why != "" {
 				conflicts = append(conflicts, Conflict{c.Path, why})
 			}
 		}
 		return nil
 	})
 	return conflicts, err
+}
+
+const notReal = "a link or a file is now where its folder was"
+
+// wayOf is the first path on the way to another at which something else than a folder is, or "".
+func wayOf(root *os.Root, path string) string {
+	for i := range len(path) {
+		if path[i] != '/' {
+			continue
+		}
+		info, err := root.Lstat(filepath.FromSlash(path[:i]))
+		if err != nil {
+			return ""
+		}
+		if !info.IsDir() {
+			return path[:i]
+		}
+	}
+	return ""
 }
 
 // conflict says why a change cannot be made where there is now something, or "".
@@ -159,9 +189,14 @@ func (w *work) remove(c Change, now Entry) error {
 	if now.Kind == None || now.Kind != c.Before.Kind || now.same(c.After) {
 		return nil
 	}
+	in, ok, err := openReal(w.root, parent(c.Path), false)
+	if err != nil || !ok { // its folder has just gone
+		return err
+	}
+	defer in.Close()
 	w.step("remove", c.Path)
 	w.touch(c.Path)
-	err := w.root.Remove(filepath.FromSlash(c.Path))
+	err = in.Remove(path.Base(c.Path))
 	if now.Kind == Dir && err != nil && !errors.Is(err, fs.ErrPermission) {
 		if c.After.Kind != None {
 			w.leave(c.Path, "other files are in it")
@@ -172,9 +207,19 @@ func (w *work) remove(c Change, now Entry) error {
 }
 
 func (w *work) mkdir(c Change, now Entry) error {
+	in, ok, err := openReal(w.root, parent(c.Path), true)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		w.leave(c.Path, notReal)
+		return nil
+	}
+	defer in.Close()
+	name := path.Base(c.Path)
 	if now.Kind == Dir {
 		if now.Perm&0o700 != 0o700 && now.same(c.Before) { // files go into it before it gets its own
-			return w.root.Chmod(filepath.FromSlash(c.Path), now.Perm|0o700)
+			return in.Chmod(name, now.Perm|0o700)
 		}
 		return nil
 	}
@@ -183,7 +228,7 @@ func (w *work) mkdir(c Change, now Entry) error {
 	}
 	w.step("mkdir", c.Path)
 	w.touch(c.Path)
-	return w.root.MkdirAll(filepath.FromSlash(c.Path), c.After.Perm|0o700)
+	return in.MkdirAll(name, c.After.Perm|0o700)
 }
 
 // settle gives a folder its permissions once all is in it.
@@ -191,73 +236,82 @@ func (w *work) settle(c Change, now Entry) error {
 	if now.Kind != Dir || now.Perm == c.After.Perm {
 		return nil
 	}
+	in, ok, err := openReal(w.root, parent(c.Path), false)
+	if err != nil || !ok {
+		return err
+	}
+	defer in.Close()
 	w.step("chmod", c.Path)
-	return w.root.Chmod(filepath.FromSlash(c.Path), c.After.Perm)
+	return in.Chmod(path.Base(c.Path), c.After.Perm)
 }
 
-// put writes a file or a link beside its place and renames it over what is there.
+// put writes a file or a link beside its place and renames it over what is there. It works in the folder that it has opened: a
+// command that runs may put a link into its place meanwhile, which could lead to git's hooks.
 func (w *work) put(c Change, now Entry) error {
-	name := filepath.FromSlash(c.Path)
-	dir := parent(c.Path)
-	tmp := w.beside(dir)
 	switch {
 	case now.same(c.After):
 		return nil
 	case now.Kind == Dir:
 		w.leave(c.Path, "a folder is there")
 		return nil
-	case now.Kind == File && c.After.Kind == File && now.OID == c.After.OID:
+	}
+	in, ok, err := openReal(w.root, parent(c.Path), true) // git knows some folders only by their files
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		w.leave(c.Path, notReal)
+		return nil
+	}
+	defer in.Close()
+	name := path.Base(c.Path)
+	if now.Kind == File && c.After.Kind == File && now.OID == c.After.OID {
 		w.step("chmod", c.Path)
-		return w.root.Chmod(name, c.After.Perm)
+		return in.Chmod(name, c.After.Perm)
 	}
 	data, err := w.folder.content(w.ctx, c.After.OID)
 	if err != nil {
 		return err
 	}
-	if dir != "." { // one that git knows only by its files
-		if err := w.root.MkdirAll(filepath.FromSlash(dir), 0o777); err != nil {
-			return err
-		}
-	}
+	tmp := w.beside()
 	w.step("write", c.Path)
-	if err := w.fill(tmp, c.After, data); err != nil {
-		return errors.Join(err, ignoreAbsent(w.root.Remove(tmp)))
+	if err := fill(in, tmp, c.After, data); err != nil {
+		return errors.Join(err, ignoreAbsent(in.Remove(tmp)))
 	}
-	again, _, err := look(w.root, c.Path)
+	again, _, err := look(in, name)
 	if err == nil && !again.same(now) {
 		w.leave(c.Path, "was changed at this moment")
-		return ignoreAbsent(w.root.Remove(tmp))
+		return ignoreAbsent(in.Remove(tmp))
 	}
 	w.step("rename", c.Path)
 	w.touch(c.Path)
 	if err == nil {
-		err = w.root.Rename(tmp, name)
+		err = in.Rename(tmp, name)
 	}
 	if err != nil {
-		return errors.Join(err, ignoreAbsent(w.root.Remove(tmp)))
+		return errors.Join(err, ignoreAbsent(in.Remove(tmp)))
 	}
 	return nil
 }
 
-// beside is where files of a folder are written before they get their name.
-func (w *work) beside(dir string) string {
-	return filepath.Join(filepath.FromSlash(dir), ".coder-"+w.mark+".tmp")
-}
+// beside is the name that files have in their folder before they get their own.
+func (w *work) beside() string { return ".coder-" + w.mark + ".tmp" }
 
 // cleanUp takes away what a run that was cut short has written beside a file.
 func (w *work) cleanUp(path string) error {
-	dir := parent(path)
-	if real, err := realDir(w.root, dir); err != nil || !real {
+	in, ok, err := openReal(w.root, parent(path), false)
+	if err != nil || !ok {
 		return err
 	}
-	return ignoreAbsent(w.root.Remove(w.beside(dir)))
+	defer in.Close()
+	return ignoreAbsent(in.Remove(w.beside()))
 }
 
-func (w *work) fill(tmp string, e Entry, data []byte) error {
+func fill(in *os.Root, tmp string, e Entry, data []byte) error {
 	if e.Kind == Link {
-		return w.root.Symlink(string(data), tmp)
+		return in.Symlink(string(data), tmp)
 	}
-	file, err := w.root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := in.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}

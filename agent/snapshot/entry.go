@@ -109,6 +109,48 @@ func realDir(root *os.Root, dir string) (bool, error) {
 	return true, nil
 }
 
+// openReal opens a folder without following any link on the way, and makes what is missing of it if that is wanted. ok is false when it
+// is not there, or something else is in its place.
+func openReal(root *os.Root, dir string, make bool) (in *os.Root, ok bool, err error) {
+	if in, err = root.OpenRoot("."); err != nil {
+		return nil, false, fmt.Errorf("snapshot: opening the folder: %w", err)
+	}
+	if dir == "." {
+		return in, true, nil
+	}
+	for name := range strings.SplitSeq(dir, "/") {
+		next, ok, err := enter(in, name, make)
+		in.Close()
+		if err != nil || !ok {
+			return nil, false, err
+		}
+		in = next
+	}
+	return in, true, nil
+}
+
+// enter is openReal for one name.
+func enter(in *os.Root, name string, make bool) (next *os.Root, ok bool, err error) {
+	info, err := in.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) && make {
+		if err := in.Mkdir(name, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, false, err
+		}
+		info, err = in.Lstat(name)
+	}
+	if err != nil || !info.IsDir() {
+		return nil, false, absent(err)
+	}
+	if next, err = in.OpenRoot(name); err != nil {
+		return nil, false, absent(err)
+	}
+	if is, err := next.Stat("."); err != nil || !os.SameFile(info, is) { // a link has just taken its place
+		next.Close()
+		return nil, false, err
+	}
+	return next, true, nil
+}
+
 // absent makes no error of a path at which nothing is.
 func absent(err error) error {
 	if err == nil || errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "not a directory") {

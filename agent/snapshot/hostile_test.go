@@ -118,6 +118,40 @@ func TestWhatLiesBehindALinkIsNotHeld(t *testing.T) {
 	}
 }
 
+// TestNothingIsPutBackThroughALink that has come into the place of a folder since: it could lead to git's hooks, which no change names.
+func TestNothingIsPutBackThroughALink(t *testing.T) {
+	f := newFolder(t)
+	f.run(t, "init", "-q")
+	f.put(t, "d/keep", "stays")
+	f.put(t, "d/pre-commit", "evil")
+	before := take(t, f)
+	path := filepath.Join(f.path, "d")
+	if err := os.Remove(filepath.Join(path, "pre-commit")); err != nil {
+		t.Fatal(err)
+	}
+	changes, _, err := f.Changes(t.Context(), take(t, f), before)
+	if err != nil || len(changes) != 1 {
+		t.Fatalf("the changes are %v, %v", changes, err)
+	}
+	if err := os.Rename(path, path+".moved"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(".git/hooks", path); err != nil {
+		t.Fatal(err)
+	}
+	conflicts, err := f.Check(t.Context(), changes)
+	if err != nil || len(conflicts) != 1 || conflicts[0].Path != "d/pre-commit" {
+		t.Errorf("Check = %v, %v", conflicts, err)
+	}
+	left, err := f.Apply(t.Context(), changes, "undo-1", nil)
+	if err != nil || len(left) != 1 {
+		t.Errorf("Apply leaves %v, %v", left, err)
+	}
+	if _, err := os.Lstat(filepath.Join(f.path, ".git", "hooks", "pre-commit")); err == nil {
+		t.Error("a hook was written")
+	}
+}
+
 // TestAFolderOfARepository: the rules of the repository hold in it, and what lies beside it is none of its business.
 func TestAFolderOfARepository(t *testing.T) {
 	whole := newFolder(t)
