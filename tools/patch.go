@@ -243,14 +243,17 @@ func (o *outcome) deleteFile(ctx context.Context, s session, p *place) error {
 
 // remove takes a file away, durably, unless it is no longer the one that was looked at.
 func (p *place) remove(was version) error {
-	err := p.unchanged(was)
-	if err == nil {
+	err := p.enter(false)
+	if err != nil {
+		return err
+	}
+	if err = p.unchanged(was); err == nil {
 		err = p.root.Remove(p.name)
 	}
 	if err != nil {
 		return p.explain("deleting", err)
 	}
-	return p.syncDir(filepath.ToSlash(filepath.Dir(p.name)))
+	return p.syncDir(".")
 }
 
 func (o *outcome) updateFile(ctx context.Context, s session, p *place, c content, sec section) error {

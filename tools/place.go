@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 
@@ -217,8 +216,10 @@ func (v version) pattern() fs.FileInfo {
 // save replaces the file's content as a whole or not at all, durably: written beside it, synced, renamed over it. Other
 // names of the same file (hard links) keep the old content.
 func (p *place) save(data []byte, was version) error {
-	dir := path.Dir(filepath.ToSlash(p.name))
-	tmp := filepath.Join(filepath.FromSlash(dir), ".coder-"+rand.Text()[:12]+".tmp")
+	if err := p.enter(false); err != nil {
+		return err
+	}
+	tmp := ".coder-" + rand.Text()[:12] + ".tmp"
 	mode := fs.FileMode(0o666) // of a new file, less what the umask takes
 	if was.pattern() != nil {
 		mode = 0o600 // until it has the old one's
@@ -238,8 +239,55 @@ func (p *place) save(data []byte, was version) error {
 		_ = p.root.Remove(tmp)
 		return p.explain("writing", err)
 	}
-	return p.syncDir(dir)
+	return p.syncDir(".")
 }
+
+// enter opens the folders on the way to the file one by one, and works in the last from then on. The path was judged with its links
+// resolved: one that is there now has been put there since, by a command that goes on, and could lead to git's hooks. With make,
+// folders that are missing are made.
+func (p *place) enter(make bool) error {
+	dir, name := filepath.Split(p.name)
+	for part := range strings.SplitSeq(filepath.ToSlash(filepath.Clean(dir)), "/") {
+		if part == "." {
+			continue
+		}
+		next, err := enter(p.root, part, make)
+		if err != nil {
+			return p.explain("opening the folder of", err)
+		}
+		p.root.Close()
+		p.root = next
+	}
+	p.name = name
+	return nil
+}
+
+// enter opens a folder that is no link.
+func enter(in *os.Root, name string, make bool) (*os.Root, error) {
+	info, err := in.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) && make {
+		if err := in.Mkdir(name, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+		info, err = in.Lstat(name)
+	}
+	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		err = errLinked
+	}
+	if err != nil {
+		return nil, err
+	}
+	next, err := in.OpenRoot(name)
+	if err != nil {
+		return nil, err
+	}
+	if is, err := next.Stat("."); err != nil || !os.SameFile(info, is) {
+		return nil, errors.Join(err, errLinked, next.Close())
+	}
+	return next, nil
+}
+
+var errLinked = errors.New("a link has come into its way at this moment; look at the folder again")
 
 func fill(f *os.File, data []byte, was version) error {
 	_, err := f.Write(data)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/permission"
@@ -82,14 +81,7 @@ func create(p *place, a writeArgs) (agent.Result, error) {
 }
 
 // makeDir makes the folder of a file that is not there yet.
-func (p *place) makeDir() error {
-	if dir := filepath.Dir(p.name); dir != "." {
-		if err := p.root.MkdirAll(dir, 0o777); err != nil {
-			return p.explain("making the folder of", err)
-		}
-	}
-	return nil
-}
+func (p *place) makeDir() error { return p.enter(true) }
 
 func written(p *place, deed string, old, data []byte) agent.Result {
 	return agent.Result{
