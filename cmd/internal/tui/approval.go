@@ -30,6 +30,9 @@ type deciding struct {
 	sent    bool      // the answer is on its way
 }
 
+// read reports whether all of the question was on the screen.
+func (d *deciding) read() bool { return d.lines > 0 && d.seen >= d.lines }
+
 // asked is what waits for a decision, with the whole of each question.
 type asked struct {
 	by   Session
@@ -144,7 +147,7 @@ func (m *model) scroll(by int) {
 
 // approve says yes, once all of the question was on the screen.
 func (m *model) approve(a headless.Approval, always bool) tea.Cmd {
-	if d := &m.decision; d.seen < d.lines {
+	if d := &m.decision; !d.read() {
 		d.top = min(max(0, d.seen-1), max(0, d.lines-d.rows)) // the first that was not
 		return nil
 	}
@@ -215,19 +218,24 @@ func (m *model) sayDecisions(before chat.Message, u client.MessageUpdated) {
 	}
 }
 
-// leastQuestion is how many rows a question needs: its title, two of its lines, where they are, and the keys.
-const leastQuestion = 5
+// leastQuestion is how many rows a question needs: its title, two of its lines, where they are, and the keys; leastWidth is how many
+// columns: in fewer its lines are cut.
+const (
+	leastQuestion = 5
+	leastWidth    = 12
+)
 
 // question shows the first call that waits, in at most rows lines. Where there is little room, all but the title and the keys scrolls.
 func (m *model) question(rows int) []string {
 	if len(m.pending) == 0 {
 		return nil
 	}
-	if rows < leastQuestion {
-		return []string{m.paint.warn.on(cut("? a call wants your yes: make the terminal higher to read it", m.width))}
+	d := &m.decision
+	if rows < leastQuestion || m.width < leastWidth {
+		d.lines, d.seen = 0, 0 // nothing of it is on the screen
+		return []string{m.paint.warn.on(cut("? a call wants your yes: make the terminal larger to read it", m.width))}
 	}
 	a := m.pending[0]
-	d := &m.decision
 	head, body, foot := m.questionHead(a), m.body(a), m.questionFoot(a)
 	if len(head)+len(foot) > rows/2 {
 		last := len(foot) - 1
@@ -245,12 +253,14 @@ func (m *model) question(rows int) []string {
 	if d.top <= d.seen {
 		d.seen = max(d.seen, d.top+d.rows)
 	}
+	foot = foot[:len(foot)-1]
 	out := append(slices.Clip(head), body[d.top:d.top+d.rows]...)
 	if d.rows < len(body) {
 		where := fmt.Sprintf("lines %d–%d of %d: space or PgDn for more", d.top+1, d.top+d.rows, len(body))
 		out = append(out, m.paint.warn.on("│ ")+m.paint.faint.on(cut(where, m.width-2)))
 	}
-	return append(out, foot...)
+	keys := m.questionFoot(a) // now that more of it was seen
+	return append(append(out, foot...), keys[len(keys)-1])
 }
 
 // barred puts the bar of a question before lines.
@@ -331,7 +341,7 @@ func (m *model) questionBody(a headless.Approval) []string {
 
 // questionFoot names the keys, and the rule that "always" would store.
 func (m *model) questionFoot(a headless.Approval) []string {
-	d := m.decision
+	d := &m.decision
 	var out []string
 	if !a.DenyAt.IsZero() {
 		out = append(out, m.paint.warn.on("│ ")+m.paint.faint.on("it is denied at "+a.DenyAt.Local().Format(time.DateTime)+" if nobody decides"))
@@ -345,7 +355,7 @@ func (m *model) questionFoot(a headless.Approval) []string {
 		return append(out, m.paint.warn.on("└ ")+m.paint.faint.on("Tab goes back to the question; a prompt that you send denies it"))
 	}
 	yes := "y yes"
-	if d.seen < d.lines {
+	if !d.read() {
 		yes = "y shows the rest first"
 	}
 	keys := yes + " · n no · e say what instead"

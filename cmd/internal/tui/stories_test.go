@@ -136,6 +136,26 @@ func TestApprovalIsReadFirst(t *testing.T) {
 	}
 }
 
+// TestApprovalWithoutRoom: where a question does not fit on the screen, no key says yes to it.
+func TestApprovalWithoutRoom(t *testing.T) {
+	for _, size := range []struct{ width, height int }{{60, 8}, {60, 4}, {10, 24}} {
+		s := newStage(t, size.width, size.height, nil)
+		s.park(question("c1", "rm -rf build", headless.Approval{}))
+		s.now = s.now.Add(time.Second)
+		s.screen()
+		s.press("y", "y")
+		if got := s.f.asked[len(s.f.asked)-1]; strings.HasPrefix(got, "decide") {
+			t.Errorf("%v: a question that was not shown: %s", size, got)
+		}
+		s.take(tea.WindowSizeMsg{Width: 60, Height: 24})
+		s.screen()
+		s.press("y")
+		if got, want := s.f.asked[len(s.f.asked)-1], "decide c1 approved=true always=false "; got != want {
+			t.Errorf("%v: with room y asked %q, want %q", size, got, want)
+		}
+	}
+}
+
 func TestApprovalInstead(t *testing.T) {
 	s := newStage(t, 70, 24, nil)
 	s.park(question("c1", "rm -rf build", headless.Approval{}))
