@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sort"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -152,9 +153,16 @@ func (s *screen) narrow(lines []string) []string {
 		if !copied {
 			lines, copied = slices.Clone(lines), true
 		}
-		lines[i] = ansi.TruncateWc(ansi.Truncate(line, s.width, "…"), s.width, "…")
+		lines[i] = shortened(line, s.width)
 	}
 	return lines
+}
+
+// shortened is as much of the line as fits. Only widest knows what that is: ansi.TruncateWc leaves a line alone that ansi.StringWidth finds
+// narrow enough.
+func shortened(line string, width int) string {
+	more := sort.Search(width, func(n int) bool { return widest(ansi.Truncate(line, n+1, "…")) > width })
+	return ansi.Truncate(line, more, "…")
 }
 
 // widest is how many cells a line may take: terminals differ in what they make of joined emoji.

@@ -156,6 +156,39 @@ func TestApprovalWithoutRoom(t *testing.T) {
 	}
 }
 
+// TestApprovalOfWideText: a terminal that counts each character of an emoji or a syllable by itself shows all of a command, too.
+func TestApprovalOfWideText(t *testing.T) {
+	for _, sign := range []string{"👍🏽", "👨‍👩‍👧", "🇩🇪", "☁️", "क्षि", "각", "漢", "e\u0301"} {
+		command := "echo " + strings.Repeat(sign, 14) + "; rm -rf ~"
+		s := newStage(t, 60, 24, nil)
+		s.park(question("c1", command, headless.Approval{Reason: strings.Repeat(sign, 40)}))
+		frame, _ := s.m.frame()
+		var got strings.Builder
+		for _, line := range frame {
+			if widest(line) > 60 {
+				t.Errorf("%s: the line %q may take %d cells", sign, line, widest(line))
+			}
+			if body, ok := strings.CutPrefix(line, "│ "); ok {
+				got.WriteString(body)
+			}
+		}
+		if !strings.Contains(got.String(), command) {
+			t.Errorf("%s: the question shows %q, want %q in it", sign, got.String(), command)
+		}
+	}
+}
+
+// TestNarrowLines: a line that some terminal finds too long is made to fit on it.
+func TestNarrowLines(t *testing.T) {
+	s := newScreen(nil, 20, 5, true)
+	for _, line := range []string{strings.Repeat("👍🏽", 8), strings.Repeat("☁️", 15), "\x1b[31m" + strings.Repeat("👨‍👩‍👧", 9) + "\x1b[m", strings.Repeat("x", 50)} {
+		got := s.narrow([]string{line})[0]
+		if widest(got) > 20 || !strings.Contains(got, "…") {
+			t.Errorf("%q became %q of %d cells", line, got, widest(got))
+		}
+	}
+}
+
 func TestApprovalInstead(t *testing.T) {
 	s := newStage(t, 70, 24, nil)
 	s.park(question("c1", "rm -rf build", headless.Approval{}))

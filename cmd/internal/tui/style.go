@@ -35,10 +35,9 @@ func wrap(text string, width int) []string {
 	return strings.Split(ansi.Wrap(text, max(width, 8), ""), "\n")
 }
 
-// broken breaks text into lines of exactly the characters that it has, for what must be read character by character.
+// broken breaks plain text into lines of exactly the characters that it has, for what must be read character by character.
 func broken(text string, width int) []string {
-	text = strings.ReplaceAll(strings.TrimRight(text, "\n"), "\t", "    ")
-	return strings.Split(ansi.Hardwrap(text, max(width, 8), true), "\n")
+	return render.Break(strings.ReplaceAll(strings.TrimRight(text, "\n"), "\t", "    "), max(width, 8))
 }
 
 // indent puts first before the first line and other before the rest.

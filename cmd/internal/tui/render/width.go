@@ -42,6 +42,32 @@ func Wrap(text string, width int) []string {
 	return lines
 }
 
+// Break breaks text without styles into rows of at most so many cells, whatever the terminal counts, and at its line breaks. No character
+// is lost: it is for what must be read character by character.
+func Break(text string, width int) (rows []string) {
+	for line := range strings.SplitSeq(text, "\n") {
+		rows = append(rows, breakLine(line, max(width, 2))...)
+	}
+	return rows
+}
+
+func breakLine(line string, width int) (rows []string) {
+	start, used := 0, 0
+	for at := 0; at < len(line); {
+		text, _, weight := cluster(line[at:])
+		if weight > width { // a family that is larger than the row
+			_, n := utf8.DecodeRuneInString(text)
+			text = text[:n]
+			weight = ansi.StringWidthWc(text)
+		}
+		if used+weight > width && at > start {
+			rows, start, used = append(rows, line[start:at]), at, 0
+		}
+		at, used = at+len(text), used+weight
+	}
+	return append(rows, line[start:])
+}
+
 // Pad returns the line with spaces added up to so many cells.
 func Pad(line string, width int) string {
 	return line + strings.Repeat(" ", max(width-Width(line), 0))
