@@ -136,7 +136,7 @@ func (m *model) rewind() tea.Cmd {
 
 func (m *model) paste(msg tea.PasteMsg) tea.Cmd {
 	if m.picker != nil {
-		m.picker.filter += msg.Content
+		m.picker.narrow(msg.Content)
 		return nil
 	}
 	if m.answers() {

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/coder-agent/coder/agent/plain"
 )
 
 // A picker lets the user choose one of a list; what is typed narrows it.
@@ -41,6 +43,12 @@ next:
 	return out
 }
 
+// mostFilter bounds a filter, in characters.
+const mostFilter = 200
+
+// narrow adds to the filter what was typed, or pasted: that may hold anything.
+func (p *picker) narrow(text string) { p.filter, p.at = plain.Line(p.filter+text, mostFilter), 0 }
+
 // pickerKey takes a key for the picker.
 func (m *model) pickerKey(k tea.KeyPressMsg) tea.Cmd {
 	p := m.picker
@@ -72,7 +80,7 @@ func (m *model) pickerKey(k tea.KeyPressMsg) tea.Cmd {
 		}
 	default:
 		if k.Text != "" {
-			p.filter, p.at = p.filter+k.Text, 0
+			p.narrow(k.Text)
 		}
 	}
 	return nil

@@ -189,6 +189,23 @@ func TestNarrowLines(t *testing.T) {
 	}
 }
 
+// TestPasteIntoPicker: what is pasted into a list is text, and one line.
+func TestPasteIntoPicker(t *testing.T) {
+	s := newStage(t, 60, 16, nil)
+	s.press(`"/model`, "enter")
+	s.take(tea.PasteMsg{Content: "gpt\x1b[2J\x1b]52;c;aGk=\x07\n\u009b1;1H-new"})
+	frame, _ := s.m.frame()
+	for _, line := range frame {
+		if strings.ContainsAny(sgr.ReplaceAllString(line, ""), "\x1b\x07\u009b\r\n") {
+			t.Errorf("the terminal would obey %q", line)
+		}
+	}
+	s.press("enter")
+	if got, want := s.f.asked[len(s.f.asked)-1], "call setModel [gpt -new]"; got != want {
+		t.Errorf("the session was asked %q, want %q", got, want)
+	}
+}
+
 func TestApprovalInstead(t *testing.T) {
 	s := newStage(t, 70, 24, nil)
 	s.park(question("c1", "rm -rf build", headless.Approval{}))
