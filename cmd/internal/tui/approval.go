@@ -20,14 +20,15 @@ const startle = 400 * time.Millisecond
 // A deciding is the question that the user looks at.
 type deciding struct {
 	call    string
-	at      time.Time // it was shown first
-	top     int       // the first line of the body that is shown
-	seen    int       // lines of it that were drawn, from the first on without a gap
-	rows    int       // lines of it that fit, when it was drawn last
-	lines   int       // that it has, at the width of then
-	away    bool      // the user types something else meanwhile
-	instead bool      // what is typed says what to do instead
-	sent    bool      // the answer is on its way
+	at      time.Time         // it was shown first
+	top     int               // the first line of the body that is shown
+	seen    int               // lines of it that were drawn, from the first on without a gap
+	rows    int               // lines of it that fit, when it was drawn last
+	lines   int               // that it has, at the width of then
+	away    bool              // the user types something else meanwhile
+	instead bool              // what is typed says what to do instead
+	sent    bool              // the answer is on its way
+	early   []tea.KeyPressMsg // typed before keys were answers; text, if more of it comes
 }
 
 // read reports whether all of the question was on the screen.
@@ -72,7 +73,7 @@ func (m *model) askedPending(a asked) tea.Cmd {
 	if fresh {
 		m.decision = deciding{call: a.list[0].ToolCallID, at: m.opts.Now(), away: !m.input.Empty()}
 		m.attract("waits for you: " + headless.Title(a.list[0].ToolName, a.list[0].Summary))
-		return tea.Tick(startle, func(time.Time) tea.Msg { return collected{} })
+		return startled()
 	}
 	if len(a.list) == 0 {
 		m.decision = deciding{}
@@ -82,6 +83,9 @@ func (m *model) askedPending(a asked) tea.Cmd {
 
 // collected says that keys are answers from now on.
 type collected struct{}
+
+// startled tells when keys are answers.
+func startled() tea.Cmd { return tea.Tick(startle, func(time.Time) tea.Msg { return collected{} }) }
 
 // startled reports whether the question is too new for an answer.
 func (m *model) startled() bool { return m.opts.Now().Sub(m.decision.at) < startle }
@@ -95,6 +99,9 @@ func (m *model) answers() bool {
 func (m *model) answerKey(k tea.KeyPressMsg) tea.Cmd {
 	d := &m.decision
 	name := k.String()
+	if m.isText(k) {
+		return m.typeInstead(k)
+	}
 	switch name {
 	case "down", "j":
 		m.scroll(1)
@@ -118,9 +125,17 @@ func (m *model) answerKey(k tea.KeyPressMsg) tea.Cmd {
 		d.away = true
 		return nil
 	}
-	if d.sent || m.startled() {
+	if d.sent {
 		return nil
 	}
+	if m.startled() {
+		if k.Text != "" {
+			d.early, d.at = append(d.early, k), m.opts.Now() // whoever types goes on: no later letter of theirs is an answer
+			return startled()
+		}
+		return nil
+	}
+	d.early = nil
 	a := m.pending[0]
 	switch name {
 	case "y":
@@ -137,6 +152,34 @@ func (m *model) answerKey(k tea.KeyPressMsg) tea.Cmd {
 		d.instead = true
 	}
 	return nil
+}
+
+// isText reports whether a key at a question begins, or goes on with, a text: no answer and no way through the question does.
+func (m *model) isText(k tea.KeyPressMsg) bool {
+	switch {
+	case k.Text == "" || m.decision.sent:
+		return false
+	case strings.Contains("ynae", k.Text):
+		return false
+	case strings.Contains("jk ", k.Text):
+		return len(m.decision.early) > 0 && m.startled()
+	}
+	return true
+}
+
+// typeInstead leaves the question for the text that is typed. What was typed before keys were answers belongs to it.
+func (m *model) typeInstead(k tea.KeyPressMsg) tea.Cmd {
+	d := &m.decision
+	keys := []tea.KeyPressMsg{k}
+	if m.startled() {
+		keys = append(d.early, k)
+	}
+	d.away, d.early = true, nil
+	var cmds []tea.Cmd
+	for _, k := range keys {
+		cmds = append(cmds, m.input.Update(k))
+	}
+	return tea.Batch(cmds...)
 }
 
 // scroll moves what is shown of the question.

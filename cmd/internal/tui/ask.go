@@ -9,6 +9,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/coder-agent/coder/agent/chat"
 	"github.com/coder-agent/coder/agent/plain"
 	"github.com/coder-agent/coder/cmd/internal/headless"
 )
@@ -40,7 +41,7 @@ func (m *model) askedUser() tea.Cmd {
 	if len(q.Questions) > 0 {
 		m.attract("asks: " + q.Questions[0].Text)
 	}
-	return tea.Tick(startle, func(time.Time) tea.Msg { return collected{} })
+	return startled()
 }
 
 // nextQuestion begins with the question at hand. One without options is answered by typing.
@@ -66,6 +67,11 @@ func (m *model) replyKey(k tea.KeyPressMsg) tea.Cmd {
 	r := &m.reply
 	q := m.doc.Questions[0].Questions[len(r.answers)]
 	name := k.String()
+	early := m.opts.Now().Sub(r.at) < startle
+	if k.Text != "" && (early || !m.isReply(k, q)) { // the user's own words
+		r.away = true
+		return m.input.Update(k)
+	}
 	switch name {
 	case "tab", "esc":
 		r.away = true
@@ -77,7 +83,7 @@ func (m *model) replyKey(k tea.KeyPressMsg) tea.Cmd {
 		r.cursor = min(max(0, len(q.Options)-1), r.cursor+1)
 		return nil
 	}
-	if m.opts.Now().Sub(r.at) < startle {
+	if early {
 		return nil
 	}
 	if n := int(k.Code - '1'); len(k.Text) == 1 && n >= 0 && n < len(q.Options) && n < 9 {
@@ -106,6 +112,15 @@ func (m *model) replyKey(k tea.KeyPressMsg) tea.Cmd {
 		r.away = true
 	}
 	return nil
+}
+
+// isReply reports whether a key that is text chooses.
+func (m *model) isReply(k tea.KeyPressMsg, q chat.Ask) bool {
+	if strings.Contains("jko ", k.Text) {
+		return true
+	}
+	n := int(k.Code - '1')
+	return len(k.Text) == 1 && n >= 0 && n < min(len(q.Options), 9)
 }
 
 // answered notes the answer to the question at hand; with the last one all go to the agent.

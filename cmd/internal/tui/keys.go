@@ -97,8 +97,7 @@ func (m *model) interruptKey(was key) tea.Cmd {
 func (m *model) escape(was key) tea.Cmd {
 	switch {
 	case m.decision.instead:
-		m.decision.instead = false
-		m.input.Reset()
+		m.decision.instead, m.decision.away = false, !m.input.Empty() // what was typed stays
 	case m.shellStop != nil:
 		m.shellStop()
 	case m.turn != "":

@@ -249,6 +249,50 @@ func TestTypingIsNoAnswer(t *testing.T) {
 	s.golden("approval_away")
 }
 
+// A word that begins at a question is a text, not the answer that one of its letters would be.
+func TestWordsAtAQuestion(t *testing.T) {
+	for _, word := range []string{"what", "look", "do any"} {
+		s := newStage(t, 70, 24, nil)
+		q := question("c1", "make", headless.Approval{})
+		q.Always = "allow bash(make)"
+		s.park(q)
+		s.now = s.now.Add(time.Second)
+		s.screen()
+		s.press(`"` + word)
+		if len(s.f.asked) != 1 || s.m.input.Value() != word {
+			t.Errorf("%q asked %q, and the input holds %q", word, s.f.asked, s.m.input.Value())
+		}
+	}
+}
+
+// Whoever types while the question comes up, and goes on, has not answered it, however long they take for the word.
+func TestTypingThroughAQuestion(t *testing.T) {
+	s := newStage(t, 70, 24, nil)
+	q := question("c1", "make", headless.Approval{})
+	q.Always = "allow bash(make)"
+	s.park(q)
+	s.screen()
+	for _, letter := range []string{"a", "n", "y", " ", "j", "o", "y"} {
+		s.press(`"` + letter)
+		s.now = s.now.Add(startle / 2)
+		s.screen()
+	}
+	if len(s.f.asked) != 1 || s.m.input.Value() != "any joy" {
+		t.Errorf("typing asked %q, and the input holds %q", s.f.asked, s.m.input.Value())
+	}
+}
+
+// What to do instead stays in the input when the user goes back from it.
+func TestInsteadIsKept(t *testing.T) {
+	s := newStage(t, 70, 24, nil)
+	s.park(question("c1", "make", headless.Approval{}))
+	s.now = s.now.Add(time.Second)
+	s.press("tab", `"a draft`, "tab", "e", `" and more`, "esc")
+	if got := s.m.input.Value(); got != "a draft and more" {
+		t.Errorf("the input holds %q", got)
+	}
+}
+
 func TestApprovalAnsweredElsewhere(t *testing.T) {
 	s := newStage(t, 70, 24, nil)
 	s.park(question("c1", "make", headless.Approval{}))
@@ -510,5 +554,18 @@ func TestSubAgents(t *testing.T) {
 	s.press("y")
 	if got, want := s.f.asked[len(s.f.asked)-1], "decide sub/task/1/c9 approved=true always=false "; got != want {
 		t.Errorf("y asked %q, want %q", got, want)
+	}
+}
+
+// Words that are typed at a question with options are the answer in the user's own words.
+func TestOwnWordsAtOnce(t *testing.T) {
+	for _, wait := range []time.Duration{0, time.Second} {
+		s := newStage(t, 70, 24, nil)
+		s.ask(someQuestions())
+		s.now = s.now.Add(wait)
+		s.press(`"use 2`)
+		if got := s.m.input.Value(); got != "use 2" || len(s.f.asked) != 1 {
+			t.Errorf("after %s the input holds %q, and the session was asked %q", wait, got, s.f.asked)
+		}
 	}
 }
