@@ -216,8 +216,8 @@ const (
 	afterShell = time.Second
 )
 
-// shell runs a command of the user's own, as their shell would: with their environment, and not in the sandbox. Secrets that we
-// know are taken out of what it says: that goes to the model.
+// shell runs a command of the user's own, as their shell would: with their environment, and not in the sandbox, but without our terminal,
+// whose keys are ours. When ctx ends all of it ends. Secrets that we know are taken out of what it says: that goes to the model.
 func (c *chatCommand) shell(ctx context.Context, workdir, command string) (string, int, error) {
 	name := cmp.Or(c.app.getenv("SHELL"), "sh")
 	arguments := []string{"-c", command}
@@ -227,6 +227,8 @@ func (c *chatCommand) shell(ctx context.Context, workdir, command string) (strin
 	out := &beginning{most: mostShell}
 	cmd := exec.CommandContext(ctx, name, arguments...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = workdir, c.app.environ(), out, out, afterShell
+	detach(cmd)
+	cmd.Cancel = func() error { return endTree(cmd) }
 	err := cmd.Run()
 	if ended, ok := errors.AsType[*exec.ExitError](err); ok {
 		return c.app.secrets.Redact(out.String()), ended.ExitCode(), nil

@@ -658,3 +658,27 @@ func (p *pane) fill(name string, messages int) {
 		p.t.Fatal(err)
 	}
 }
+
+// TestChatEndsItsShell: Esc ends a command of the user's own with what it has started, which has no terminal of ours to read keys from.
+func TestChatEndsItsShell(t *testing.T) {
+	t.Parallel()
+	p := newPane(t)
+	p.start(100, 24)
+	p.settled()
+	p.prompt("!(: </dev/tty) 2>/dev/null && echo reads our keys; sleep 600 & echo $! >child; wait")
+	var child int
+	eventually(t, "the command to run", func() bool {
+		data, err := os.ReadFile(filepath.Join(p.work, "child"))
+		if err == nil {
+			child, err = strconv.Atoi(strings.TrimSpace(string(data)))
+		}
+		return err == nil
+	})
+	t.Cleanup(func() { _ = syscall.Kill(child, syscall.SIGKILL) }) // it is there only when the test has failed
+	p.keys("Escape")
+	eventually(t, "the child to end", func() bool { return !alive(child) })
+	p.wait("exit -1")
+	if strings.Contains(p.screen(false), "│ reads our keys") {
+		t.Error("the command has our terminal")
+	}
+}

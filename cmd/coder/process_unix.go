@@ -17,6 +17,9 @@ import (
 // detach makes the command a process that closing our terminal does not end.
 func detach(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
 
+// endTree ends what the command, which was started detached, has started; what has left its session goes on.
+func endTree(cmd *exec.Cmd) error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+
 // alive reports whether the process runs.
 func alive(pid int) bool {
 	if pid <= 0 {

@@ -17,6 +17,9 @@ func detach(cmd *exec.Cmd) {
 	}
 }
 
+// endTree ends the command; what it has started is asked for by nobody here.
+func endTree(cmd *exec.Cmd) error { return cmd.Process.Kill() }
+
 // alive reports whether the process runs.
 func alive(pid int) bool {
 	if pid <= 0 {
