@@ -69,6 +69,7 @@ func (m *model) loadedTranscript(l loaded) tea.Cmd {
 		m.before = l.past.Before
 		m.showPast(l.past.Messages)
 	case m.turn == "":
+		m.overlaps = m.doc.Status == "running" || slices.ContainsFunc(early, starts)
 		m.before = l.past.Before
 		m.showMissed(l.past.Messages)
 	}
@@ -148,14 +149,18 @@ func (m *model) showSettled(messages []chat.Message, i int) {
 // waits reports whether the last message waits for somebody.
 func (m *model) waits() bool { return len(m.script.Waiting()) > 0 || len(m.script.Delegated()) > 0 }
 
-// showMissed prints what has come while we were away.
+// showMissed prints what has come while we were away, but for the message of a turn that runs, as showPast does.
 func (m *model) showMissed(messages []chat.Message) {
 	from := slices.IndexFunc(messages, func(c chat.Message) bool { return c.ID == m.answer.id })
 	if from < 0 {
 		for from = len(messages); from > 0 && !m.seen[messages[from-1].ID]; from-- {
 		}
 	}
-	for i := from; i < len(messages); i++ {
+	end := len(messages)
+	if m.overlaps && end > 0 && messages[end-1].Role == chat.Assistant && messages[end-1].ID != m.answer.id {
+		end--
+	}
+	for i := from; i < end; i++ {
 		if messages[i].Role == chat.Assistant || !m.seen[messages[i].ID] {
 			m.seen[messages[i].ID] = true
 			m.showSettled(messages, i)

@@ -117,11 +117,21 @@ func (m *model) apply(u client.Update) tea.Cmd {
 		m.lost = m.opts.Now().Add(u.Wait)
 	case client.Connected:
 		if !m.lost.IsZero() {
+			m.lost = time.Time{}
 			m.tell("connected again")
+			return m.catchUp()
 		}
-		m.lost = time.Time{}
 	}
 	return nil
+}
+
+// catchUp asks for what others have said and been answered while the connection was down. A turn that we have seen begin, or a prompt of
+// ours, comes with its events.
+func (m *model) catchUp() tea.Cmd {
+	if m.turn != "" || m.loading || len(m.outbox) > 0 {
+		return nil
+	}
+	return m.load()
 }
 
 // state takes the state document.

@@ -355,6 +355,33 @@ func TestConnectionLost(t *testing.T) {
 	s.golden("connected")
 }
 
+// TestConnectedAgain: what others said while the connection was down is shown, once, whether the turn is over or goes on.
+func TestConnectedAgain(t *testing.T) {
+	for _, status := range []string{"idle", "running"} {
+		s := newStage(t, 70, 24, nil)
+		s.press(`"first`, "enter")
+		s.events("ours-1", append([]chat.Event{chat.TurnStarted{MessageID: "m1"}, chat.StepStarted{}}, say("1", "Answer one.")...)...)
+		s.events("ours-1", chat.StepFinished{}, chat.TurnFinished{Reason: chat.FinishStop})
+		mine := s.m.script.Snapshot()
+		s.tell(client.Disconnected{Err: fmt.Errorf("EOF"), Wait: time.Second})
+		missed := chat.Message{ID: "m2", Role: chat.Assistant, Parts: []chat.Part{chat.StepStart{}, chat.Text{Text: "Answer two."}}}
+		s.f.answers["recentMessages"] = map[string]any{"messages": append(mine, user("u2", "from elsewhere"), missed)}
+		s.state(map[string]any{"status": status})
+		s.tell(client.Connected{})
+		if status == "running" {
+			s.events("t2", append([]chat.Event{chat.TurnStarted{MessageID: "m2"}, chat.StepStarted{}}, say("2", "Answer two.")...)...)
+			s.events("t2", chat.StepFinished{}, chat.TurnFinished{Reason: chat.FinishStop})
+			s.state(nil)
+		}
+		got := s.screen()
+		for _, text := range []string{"first", "Answer one.", "from elsewhere", "Answer two."} {
+			if n := strings.Count(got, text); n != 1 {
+				t.Errorf("%s: %q stands there %d times:\n%s", status, text, n, got)
+			}
+		}
+	}
+}
+
 func TestOthersPrompts(t *testing.T) {
 	s := newStage(t, 70, 24, nil)
 	s.tell(client.Messages{Client: "page-1", Messages: []chat.Message{user("u1", "from a page")}})
