@@ -49,7 +49,7 @@ type in, and the status. /help shows the commands and keys.
 The session lives in the host: leaving with Ctrl-C twice, or closing the terminal, stops no turn. Come back with -c in the same
 folder, or with --session NAME; several terminals and pages may work with one session at a time.
 
-Where stdin or stdout is no terminal, each line of stdin is a prompt, and the answers go to stdout as plain text.`,
+Where stdin or stdout is no terminal, or TERM is dumb, each line of stdin is a prompt, and the answers go to stdout as plain text.`,
 		Example: `  coder chat
   coder chat -c                     # go on with the last session of this folder
   coder chat --session nightly --mode plan`,
@@ -124,11 +124,11 @@ func (c *chatCommand) found(h hostFile, started bool) {
 	fmt.Fprintf(c.notes, "the host (process %d) has ended; %s (process %d)\n", before, how, h.PID)
 }
 
-// terminal returns what the user sits at, or false.
+// terminal returns what the user sits at, or false. One that calls itself dumb obeys nothing that we would draw with.
 func (c *chatCommand) terminal() (in, out *os.File, ok bool) {
 	in, _ = c.app.stdin.(*os.File)
 	out, ok = c.app.stdout.(*os.File)
-	return in, out, ok && in != nil && atTerminal(in) && atTerminal(out)
+	return in, out, ok && in != nil && c.app.getenv("TERM") != "dumb" && atTerminal(in) && atTerminal(out)
 }
 
 func (c *chatCommand) opened(session *client.Session, about opened) tui.Opened {

@@ -682,3 +682,20 @@ func TestChatEndsItsShell(t *testing.T) {
 		t.Error("the command has our terminal")
 	}
 }
+
+// TestChatOnADumbTerminal: nothing is drawn where nobody would obey it; the lines that are typed are prompts.
+func TestChatOnADumbTerminal(t *testing.T) {
+	t.Parallel()
+	p := newPane(t, openroutertest.Response{Text: "Plainly said."})
+	p.start(100, 24, "2>&1 </dev/null; TERM=dumb ../chat")
+	p.wait("session: demo")
+	p.keys("say it", "Enter")
+	p.wait("Plainly said.")
+	for _, drawn := range []string{"─", "/help"} {
+		if strings.Contains(p.screen(true)[strings.LastIndex(p.screen(true), "session: demo"):], drawn) {
+			t.Errorf("%q is drawn on it", drawn)
+		}
+	}
+	p.keys("C-d")
+	p.wait("left with 0")
+}
