@@ -331,7 +331,7 @@ func (m *model) questionHead(a headless.Approval) []string {
 		if strings.Contains(l, "OUTSIDE THE SANDBOX") || strings.Contains(l, "NETWORK") || strings.Contains(l, "not sandboxed") {
 			p = m.paint.bad
 		}
-		for _, l := range broken(l, m.width-2) {
+		for _, l := range fitted(l, m.width-2) {
 			out = append(out, m.paint.warn.on("│ ")+p.on(l))
 		}
 	}
@@ -404,7 +404,7 @@ func (m *model) questionFoot(a headless.Approval) []string {
 	keys := yes + " · n no · e say what instead"
 	if a.Always != "" {
 		keys = yes + " · n no · a always · e say what instead"
-		for _, l := range broken("a always: "+plain.Visible(a.Always), m.width-2) {
+		for _, l := range fitted("a always: "+plain.Visible(a.Always), m.width-2) {
 			out = append(out, m.paint.warn.on("│ ")+m.paint.faint.on(l))
 		}
 	}

@@ -175,7 +175,7 @@ func (m *model) pickModel(ids []string) {
 // modes are those that a session can be put into, the most careful first.
 var modes = []choice{
 	{"plan", "plan", "reads only"},
-	{"ask", "ask", "asks before it changes files or runs commands"},
+	{"ask", "ask", "asks before it changes files, or runs commands that are not known to stay in the sandbox"},
 	{"edit", "edit", "changes files in the folder by itself, asks for commands"},
 	{"auto", "auto", "also runs commands by itself, in the sandbox"},
 }

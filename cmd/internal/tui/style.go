@@ -40,6 +40,11 @@ func broken(text string, width int) []string {
 	return render.Break(strings.ReplaceAll(strings.TrimRight(text, "\n"), "\t", "    "), max(width, 8))
 }
 
+// fitted breaks plain text at spaces, into lines that fit on every terminal, whatever it counts.
+func fitted(text string, width int) []string {
+	return render.Wrap(strings.ReplaceAll(strings.TrimRight(text, "\n"), "\t", "    "), max(width, 8))
+}
+
 // indent puts first before the first line and other before the rest.
 func indent(first, other string, lines []string) []string {
 	out := make([]string, len(lines))
