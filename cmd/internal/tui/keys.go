@@ -31,9 +31,9 @@ func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
 	switch {
 	case m.pager != nil:
 		m.pagerKey(name)
-		return nil
+		return m.uncovered()
 	case m.picker != nil:
-		return m.pickerKey(k)
+		return tea.Batch(m.pickerKey(k), m.uncovered())
 	case m.answers():
 		return m.answerKey(k)
 	case m.replies():
@@ -75,13 +75,21 @@ func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
 	return m.input.Update(k)
 }
 
+// uncovered has a question startle anew that stood behind what has covered it.
+func (m *model) uncovered() tea.Cmd {
+	if m.pager != nil || m.picker != nil || len(m.pending) == 0 && !m.asksNow() {
+		return nil
+	}
+	m.decision.at, m.reply.at = m.opts.Now(), m.opts.Now()
+	return startled()
+}
+
 // interruptKey takes Ctrl+C: it empties what is typed, then it arms the end, then it ends the program.
 func (m *model) interruptKey(was key) tea.Cmd {
 	switch {
-	case m.pager != nil:
-		m.pager = nil
-	case m.picker != nil:
-		m.picker = nil
+	case m.pager != nil, m.picker != nil:
+		m.pager, m.picker = nil, nil
+		return m.uncovered()
 	case !m.input.Empty():
 		m.input.Reset()
 		m.decision.instead = false

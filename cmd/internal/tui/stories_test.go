@@ -282,6 +282,28 @@ func TestTypingThroughAQuestion(t *testing.T) {
 	}
 }
 
+// A question that came up behind a page, or a list, is as new as any when that goes.
+func TestQuestionBehindAPage(t *testing.T) {
+	for _, cover := range []struct{ command, leave string }{{"/help", "q"}, {"/model", "esc"}, {"/help", "ctrl+c"}} {
+		s := newStage(t, 70, 24, nil)
+		s.park(question("c1", "make", headless.Approval{}))
+		s.press("tab", `"`+cover.command, "enter", "tab")
+		s.m.decision.away = false
+		s.now = s.now.Add(time.Minute)
+		s.press(cover.leave)
+		s.screen()
+		s.press("y")
+		if got := s.f.asked[len(s.f.asked)-1]; strings.HasPrefix(got, "decide") {
+			t.Errorf("%s: a key that was meant for the page: %s", cover.command, got)
+		}
+		s.now = s.now.Add(time.Second)
+		s.press("y")
+		if got := s.f.asked[len(s.f.asked)-1]; !strings.HasPrefix(got, "decide c1 approved=true") {
+			t.Errorf("%s: y asked %q", cover.command, got)
+		}
+	}
+}
+
 // What to do instead stays in the input when the user goes back from it.
 func TestInsteadIsKept(t *testing.T) {
 	s := newStage(t, 70, 24, nil)
