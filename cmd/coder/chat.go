@@ -155,6 +155,7 @@ func (c *chatCommand) openNamed(ctx context.Context, name string) (tui.Opened, e
 	}
 	if i := slices.IndexFunc(list, func(s agent.Session) bool { return strings.EqualFold(s.Name, name) }); i >= 0 {
 		next.folder = list[i].Workdir
+		next.config, next.noSandbox = next.config.forOther(), false
 	}
 	session, about, err := next.open(ctx, conn)
 	if err != nil {

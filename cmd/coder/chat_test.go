@@ -699,3 +699,24 @@ func TestChatOnADumbTerminal(t *testing.T) {
 	p.keys("C-d")
 	p.wait("left with 0")
 }
+
+// TestChatLeavesOthersTheirMode: what was typed for one session is for that, not for those that are opened from it, and in mode full
+// they can be opened at all.
+func TestChatLeavesOthersTheirMode(t *testing.T) {
+	t.Parallel()
+	p := newPane(t)
+	p.start(100, 24, "--mode", "full")
+	p.settled()
+	p.prompt("/new careful")
+	p.wait("session careful in")
+	p.settled()
+	p.prompt("/mode plan")
+	p.wait("mode: plan")
+	p.prompt("/resume demo")
+	p.wait("session demo in", "MODE FULL: commands run")
+	p.settled()
+	p.prompt("/resume careful")
+	p.until("session careful again", func(screen string) bool {
+		return strings.Count(screen, "session careful in") == 2 && strings.Contains(screen, "model · plan")
+	})
+}

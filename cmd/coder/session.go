@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"io"
 	"net/url"
 	"strings"
@@ -51,6 +52,17 @@ func (c config) settle(mode permission.Mode, counts func(origin) bool) (s agent.
 		s.MaxCost = &c.MaxCost
 	}
 	return s
+}
+
+// forOther is the config for a session that is there and that the command line did not mean: nothing of what was typed changes it.
+func (c config) forOther() config {
+	c.origins = maps.Clone(c.origins)
+	for name, from := range c.origins {
+		if from.typed() {
+			c.origins[name] = origin{from.Text, fromDefault}
+		}
+	}
+	return c
 }
 
 // keeps tells who has set a mode, a model or a deadline for all sessions that this one was there before.
