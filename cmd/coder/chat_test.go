@@ -720,3 +720,27 @@ func TestChatLeavesOthersTheirMode(t *testing.T) {
 		return strings.Count(screen, "session careful in") == 2 && strings.Contains(screen, "model · plan")
 	})
 }
+
+// TestChatKeepsItsModeOverHosts: a mode that was chosen after the one that was typed holds when the connection is made again.
+func TestChatKeepsItsModeOverHosts(t *testing.T) {
+	t.Parallel()
+	p := newPane(t)
+	p.start(100, 24, "--mode", "auto")
+	p.settled()
+	p.prompt("/mode plan")
+	p.wait("mode: plan")
+	h, _, err := readHostFile(p.data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(h.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	p.wait("connected again")
+	p.settled()
+	p.prompt("/context")
+	p.wait("nothing was sent", "model · plan")
+	if _, after, _ := strings.Cut(p.screen(true), "connected again"); strings.Contains(after, "· mode: ") {
+		t.Error("the mode was set again")
+	}
+}

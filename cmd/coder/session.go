@@ -7,8 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"io"
+	"maps"
 	"net/url"
 	"strings"
 	"time"
@@ -114,12 +114,18 @@ func (o opened) bounds() string {
 	return "sandbox: " + o.sandbox
 }
 
+// unchosen is the setup without what the session may have been given another of since.
+func unchosen(s agent.Setup) agent.Setup {
+	s.Mode, s.Model, s.OnAsk, s.MaxSteps, s.MaxCost = "", "", "", nil, nil
+	return s
+}
+
 // dial connects to a session as a client of the kind, which others see, and sets the session up.
 func (a *app) dial(ctx context.Context, conn *connector, kind, name string, query url.Values, setup agent.Setup) (*client.Session, opened, error) {
 	id := kind + "-" + rand.Text()
 	session, err := client.Dial(ctx, client.Options{
 		Host: conn.address, Name: name, ConnectionID: id, Query: query,
-		Setup: &client.Call{Method: "setup", Args: []any{setup}},
+		Setup: &client.Call{Method: "setup", Args: []any{setup}}, SetupAgain: &client.Call{Method: "setup", Args: []any{unchosen(setup)}},
 	})
 	if err != nil {
 		return nil, opened{}, a.explain(err, setup)

@@ -34,6 +34,9 @@ type Options struct {
 	// Setup is called on every new connection before anything else is sent; nil calls nothing. When the agent refuses
 	// it, the session ends with a *RefusedError.
 	Setup *Call
+	// SetupAgain, if it is not nil, is called in place of Setup once that was carried out: a connection that is made again must not take back
+	// what has been chosen since. It calls the same method.
+	SetupAgain *Call
 }
 
 // An Address is where a host listens and what opens its door.

@@ -167,9 +167,14 @@ func (c *connection) handle(ctx context.Context, frame wire.Frame) error {
 	return nil
 }
 
-// identified carries out Setup; without one the connection is ready.
+// identified carries out Setup, or what stands for it after the first time; without one the connection is ready.
 func (c *connection) identified(ctx context.Context) error {
 	setup := c.session.opts.Setup
+	c.session.mu.Lock()
+	if again := c.session.opts.SetupAgain; again != nil && c.session.setup != nil {
+		setup = again
+	}
+	c.session.mu.Unlock()
 	if setup == nil {
 		c.begin()
 		return nil
