@@ -6,6 +6,7 @@
 //	go run ./docs/bench        what a user waits for: start, prompts, long runs
 //	go run ./docs/bench idle   what 2,000 connections cost that do nothing
 //	go run ./docs/bench load   how late frames come when 200 agents stream to 400 connections
+//	go run ./docs/bench chat   what one at the terminal of coder chat waits for, and what it costs
 //	go run ./docs/bench search what glob and grep take on a big tree, beside ripgrep (-files 100000: 1 GB)
 //
 // Beside coder it measures a bare client, the least Go program that talks to the same model about the same files.
@@ -66,6 +67,8 @@ func command(ctx context.Context) error {
 		err = b.measure(ctx, b.idle)
 	case "load":
 		err = b.measure(ctx, b.load)
+	case "chat":
+		err = b.measure(ctx, b.chat)
 	case "search":
 		err = b.measure(ctx, b.search)
 	default:
