@@ -124,11 +124,27 @@ func marshalPart(p Part) (json.RawMessage, error) {
 	return nil, errors.New("no part")
 }
 
-func unmarshalPart(raw json.RawMessage) (Part, error) {
-	var head struct {
-		Type string `json:"type"`
+// heads begin the parts that are long, as we write them. Each is read whole with the type that it begins with: a transcript of megabytes
+// is waited for while it is read, and to look for the type first takes as long as reading.
+var heads = []string{`{"type":"tool-`, `{"type":"text"`, `{"type":"reasoning"`}
+
+// readHead reads the type of a part.
+func readHead(raw []byte) (head struct {
+	Type string `json:"type"`
+}, err error,
+) {
+	for _, begin := range heads {
+		if bytes.HasPrefix(raw, []byte(begin)) {
+			head.Type = strings.TrimSuffix(strings.TrimPrefix(begin, `{"type":"`), `"`)
+			return head, nil
+		}
 	}
-	if err := json.Unmarshal(raw, &head); err != nil {
+	return head, json.Unmarshal(raw, &head)
+}
+
+func unmarshalPart(raw json.RawMessage) (Part, error) {
+	head, err := readHead(raw)
+	if err != nil {
 		return nil, err
 	}
 	switch {
@@ -167,7 +183,10 @@ func unmarshalPart(raw json.RawMessage) (Part, error) {
 }
 
 func unmarshalTool(raw json.RawMessage) (Part, error) {
-	var in toolJSON
+	var in struct {
+		toolJSON
+		Output uncopied `json:"output"`
+	}
 	if err := json.Unmarshal(raw, &in); err != nil {
 		return nil, err
 	}
@@ -178,10 +197,10 @@ func unmarshalTool(raw json.RawMessage) (Part, error) {
 	switch {
 	case len(in.Output) == 0:
 	case in.Preliminary != nil && !*in.Preliminary:
-		p.Output = new(ClientOutput(in.Output))
+		p.Output = new(ClientOutput(json.RawMessage(in.Output)))
 	default:
 		p.Output = new(Output)
-		if err := json.Unmarshal(in.Output, p.Output); err != nil {
+		if err := p.Output.UnmarshalJSON(in.Output); err != nil {
 			return nil, err
 		}
 	}
@@ -212,15 +231,23 @@ func (o Output) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads what MarshalJSON writes. Any shape but that of our tools is kept raw.
 func (o *Output) UnmarshalJSON(data []byte) error {
-	var head struct {
+	var in struct {
+		outputJSON
 		Text *string `json:"text"`
 	}
-	if json.Unmarshal(data, &head) != nil || head.Text == nil {
+	err := json.Unmarshal(data, &in)
+	if in.Text == nil || err != nil && !hasText(data) {
 		*o = ClientOutput(data)
 		return nil
 	}
-	var in outputJSON
-	err := json.Unmarshal(data, &in)
-	*o = Output(in)
+	*o = Output(in.outputJSON)
+	o.Text = *in.Text
 	return err
+}
+
+func hasText(data []byte) bool {
+	var head struct {
+		Text *string `json:"text"`
+	}
+	return json.Unmarshal(data, &head) == nil && head.Text != nil
 }
