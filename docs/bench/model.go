@@ -86,7 +86,7 @@ func (m *modelProcess) next(*openroutertest.Request) openroutertest.Response {
 	defer m.mu.Unlock()
 	r := m.replies[(len(m.requests)-1)%len(m.replies)]
 	if r.Tool == "" {
-		return openroutertest.Response{Text: strings.Repeat(r.Text, max(1, r.Chunks))} // cut behind each word
+		return openroutertest.Response{Text: strings.Repeat(r.Text, max(1, r.Chunks)), Delay: r.Delay} // cut behind each word
 	}
 	args, err := json.Marshal(r.Args)
 	if err != nil {

@@ -8,10 +8,11 @@ import (
 	"path/filepath"
 )
 
-// A reply is one answer of the model: text (in so many chunks, 0 meaning one), or a tool call.
+// A reply is one answer of the model: text (in so many chunks, 0 meaning one), or a tool call. Delay is before each chunk, in ms.
 type reply struct {
 	Text   string `json:"text,omitempty"`
 	Chunks int    `json:"chunks,omitempty"`
+	Delay  int    `json:"delay,omitempty"`
 	Tool   string `json:"tool,omitempty"`
 	Args   any    `json:"args,omitempty"`
 }
