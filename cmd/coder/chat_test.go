@@ -526,6 +526,136 @@ func TestChatLeavesATurnRunning(t *testing.T) {
 	p.golden("came_back")
 }
 
+// TestChatIsSteeredByEither: what one terminal puts into the turn that another has begun reaches the model, and both see it.
+func TestChatIsSteeredByEither(t *testing.T) {
+	t.Parallel()
+	gate := openroutertest.NewGate(3)
+	p := newPane(t,
+		openroutertest.Response{Text: "one two three four", Gate: gate},
+		openroutertest.Response{When: "in French please", Text: "un deux trois"})
+	p.start(90, 24)
+	p.settled()
+	other := p.beside()
+	other.start(90, 24)
+	other.settled()
+	p.prompt("count")
+	<-gate.Reached()
+	for _, pane := range []*pane{p, other} {
+		pane.wait("one two", "working")
+	}
+	other.prompt("in French please")
+	p.wait("in French please") // it is in the turn: the host has told the others
+	gate.Release()
+	for _, pane := range []*pane{p, other} {
+		pane.wait("un deux trois")
+		pane.settled()
+		if all := pane.screen(true); strings.Count(all, "in French please") != 1 || strings.Count(all, "un deux trois") != 1 {
+			t.Errorf("what was put in and what came of it must stand there once:\n%s", all)
+		}
+	}
+	p.golden("steered_elsewhere")
+	other.golden("steered_here")
+}
+
+// TestChatSharesTheLossOfItsHost: both terminals say that the host has died, one new host is started, and the turn goes on for both.
+func TestChatSharesTheLossOfItsHost(t *testing.T) {
+	t.Parallel()
+	gate := openroutertest.NewGate(10)
+	p := newPane(t, openroutertest.Response{Text: strings.Repeat("before ", 40), Gate: gate}, openroutertest.Response{Text: "All of it, after the crash."})
+	p.start(100, 30)
+	p.settled()
+	other := p.beside()
+	other.start(100, 30)
+	other.settled()
+	p.prompt("go")
+	<-gate.Reached()
+	for _, pane := range []*pane{p, other} {
+		pane.wait("before before")
+	}
+	died := p.host()
+	if err := syscall.Kill(died.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	gate.Release()
+	said := fmt.Sprintf("the host (process %d) has ended", died.PID)
+	for _, pane := range []*pane{p, other} {
+		pane.wait("connection lost", said, "connected again", "All of it, after the crash.")
+		pane.settled()
+	}
+	now := fmt.Sprintf("(process %d)", p.host().PID)
+	started := 0
+	for _, pane := range []*pane{p, other} {
+		all := pane.screen(true)
+		if strings.Count(all, now) != 1 {
+			t.Errorf("the host that is there is not the one that was told:\n%s", all)
+		}
+		started += strings.Count(all, "a new one was started")
+	}
+	if started != 1 {
+		t.Errorf("the terminals started %d hosts", started)
+	}
+	if n := len(p.model.Requests()); n != 2 {
+		t.Errorf("the model was asked %d times", n)
+	}
+}
+
+func (p *pane) host() hostFile {
+	p.t.Helper()
+	h, ok, err := readHostFile(p.data)
+	if err != nil || !ok {
+		p.t.Fatalf("there is no host: %v", err)
+	}
+	return h
+}
+
+// TestChatIsKilledInATurn: a terminal that dies stops nothing. Who comes back finds the end of the turn, and the line that was being
+// typed.
+func TestChatIsKilledInATurn(t *testing.T) {
+	t.Parallel()
+	gate := openroutertest.NewGate(3)
+	p := newPane(t, openroutertest.Response{Text: "one two three four five", Gate: gate})
+	p.start(80, 24)
+	p.settled()
+	p.prompt("count")
+	<-gate.Reached()
+	p.wait("one two")
+	p.text("half a line")
+	p.wait("> half a line")
+	eventually(t, "the draft to be kept", func() bool { return p.keeps("half a line") })
+	pid := p.clients()[0]
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	p.wait("left with 137")
+	before := p.host().PID
+	gate.Release()
+	other := p.beside()
+	other.start(80, 24)
+	other.wait("one two three four five", "> half a line")
+	other.settled()
+	other.golden("killed_and_back")
+	if now := p.host().PID; now != before {
+		t.Errorf("another host is there: process %d, not %d", now, before)
+	}
+	if n := len(p.model.Requests()); n != 1 {
+		t.Errorf("the model was asked %d times", n)
+	}
+}
+
+// keeps reports whether a draft holds the text.
+func (p *pane) keeps(text string) bool {
+	drafts, err := filepath.Glob(filepath.Join(p.data, "drafts", "*"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, draft := range drafts {
+		if data, err := os.ReadFile(draft); err == nil && strings.Contains(string(data), text) {
+			return true
+		}
+	}
+	return false
+}
+
 // TestChatIdles: while nothing moves the client does not wake, but for the pings of its socket.
 func TestChatIdles(t *testing.T) {
 	t.Parallel()

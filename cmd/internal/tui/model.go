@@ -47,6 +47,7 @@ type model struct {
 	outbox  []sent               // prompts of ours that have no turn yet
 	others  []chat.Message       // prompts of others that have none
 	steered []string             // what was put into the turn and has not come back
+	late    []string             // what was put into the turn before, which had ended: it comes as a prompt of nobody's
 	turn    string               // that runs; "" none does
 	since   time.Time            // it runs
 	retry   string               // why it stands still
@@ -96,7 +97,7 @@ func (m *model) enter(o Opened) {
 	m.doc, m.known = document{Workdir: o.Workdir, Model: o.Model, Mode: o.Mode, Sandbox: o.Sandbox}, false
 	m.script, m.seen, m.answer = chat.NewTranscript(nil), map[string]bool{}, answer{}
 	m.held, m.shown, m.overlaps, m.begun, m.tasks, m.said = nil, false, false, map[string]time.Time{}, map[string]string{}, map[string]bool{}
-	m.before, m.loading, m.early, m.outbox, m.others, m.steered = 0, true, nil, nil, nil, nil
+	m.before, m.loading, m.early, m.outbox, m.others, m.steered, m.late = 0, true, nil, nil, nil, nil, nil
 	m.turn, m.retry, m.pending, m.decision, m.reply, m.lost = "", "", nil, deciding{}, answering{}, time.Time{}
 }
 

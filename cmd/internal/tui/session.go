@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -209,7 +210,7 @@ func (m *model) turnStarted(u client.Event, e chat.TurnStarted) {
 		m.prompted(m.outbox[i].message, "")
 		m.outbox = slices.Delete(m.outbox, i, i+1)
 	} else if len(m.others) > 0 {
-		m.prompted(m.others[0], headless.Who(u.Client))
+		m.prompted(m.others[0], m.who(u.Client))
 		m.others = m.others[1:]
 	}
 	m.script.Apply(e)
@@ -220,6 +221,9 @@ func (m *model) prompted(message chat.Message, who string) {
 	if m.seen[message.ID] {
 		return
 	}
+	if i := slices.Index(m.late, message.Text()); i >= 0 {
+		who, m.late = "", slices.Delete(m.late, i, i+1)
+	}
 	if headless.Planned(message) {
 		who = "a schedule"
 	}
@@ -229,10 +233,19 @@ func (m *model) prompted(message chat.Message, who string) {
 	m.printPrompt(message.Text(), who)
 }
 
+// who names a client that has prompted. A prompt of nobody's was put into a turn that had ended by then, by a client of which no more
+// is known; only a sub-agent is prompted by the agent itself.
+func (m *model) who(by string) string {
+	if by == "" && !strings.Contains(m.about.Name, "/sub/") {
+		return "another client"
+	}
+	return headless.Who(by)
+}
+
 // finished prints how the turn ended.
 func (m *model) finished(e chat.TurnFinished) {
 	m.advance(e.Reason != chat.FinishApproval && e.Reason != chat.FinishClient && e.Reason != chat.FinishQuestion)
-	m.turn, m.retry, m.steered = "", "", nil
+	m.turn, m.retry, m.steered, m.late = "", "", nil, m.steered
 	switch e.Reason {
 	case chat.FinishStop, chat.FinishApproval, chat.FinishQuestion:
 	case chat.FinishError:
@@ -309,7 +322,7 @@ func (m *model) messages(u client.Messages) {
 			m.others = append(m.others, message)
 			continue
 		}
-		m.prompted(message, headless.Who(u.Client))
+		m.prompted(message, m.who(u.Client))
 	}
 }
 

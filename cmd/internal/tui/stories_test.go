@@ -435,6 +435,25 @@ func TestReopening(t *testing.T) {
 	}
 }
 
+// What is put into a turn that has just ended comes back as a prompt of no connection: to who has typed it it is theirs, and to others
+// somebody's, but never the agent's.
+func TestSteeringTooLate(t *testing.T) {
+	for who, typed := range map[string]bool{"": true, "another client:": false} {
+		s := newStage(t, 70, 24, nil)
+		s.press(`"go`, "enter")
+		s.events("ours-1", chat.TurnStarted{MessageID: "m"}, chat.StepStarted{}, chat.TextStarted{ID: "t"}, chat.TextDelta{ID: "t", Delta: "Gone."})
+		if typed {
+			s.press(`"in French`, "enter")
+		}
+		s.events("ours-1", chat.TextEnded{ID: "t"}, chat.TurnFinished{Reason: chat.FinishStop})
+		s.tell(client.Messages{Messages: []chat.Message{user("u2", "in French")}})
+		screen := s.screen()
+		if strings.Count(screen, "in French") != 1 || strings.Contains(screen, "itself") || strings.Contains(screen, "another client") != !typed {
+			t.Errorf("it must be said by %q:\n%s", who, screen)
+		}
+	}
+}
+
 // A turn that ran before we came is told from its beginning; what of it is in the transcript must not stand there twice.
 func TestJoiningARunningTurn(t *testing.T) {
 	messages := []chat.Message{user("u1", "go"), {ID: "m1", Role: chat.Assistant, Parts: []chat.Part{chat.StepStart{}, chat.Text{Text: "Half an ans", State: chat.PartStreaming}}}}
