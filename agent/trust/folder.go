@@ -51,9 +51,10 @@ const (
 // A Kind says what a thing would do.
 type Kind string
 
-// The kinds. Only instructions and rules act, in this version.
+// The kinds. Only instructions, commands and rules act, in this version.
 const (
 	Instructions Kind = "instructions" // for the model, in the system prompt
+	Command      Kind = "command"      // a prompt of coder chat: it is sent when somebody types its name
 	Rule         Kind = "rule"         // of the policy: one that narrows holds at once
 	Server       Kind = "mcp"          // an MCP server that it would start or use
 	Setting      Kind = "setting"      // that it asks for and this version knows nothing of
@@ -65,7 +66,7 @@ type Want struct {
 	Kind   Kind   `json:"kind"`
 	Path   string `json:"path"`             // the file, relative to the folder
 	Line   int    `json:"line,omitempty"`   // in the file, from 1
-	Text   string `json:"text,omitempty"`   // the rule, the setting's name, the server's command or URL; nothing in it is hidden
+	Text   string `json:"text,omitempty"`   // the rule, the command, the setting's name, the server's command or URL; nothing in it is hidden
 	ID     string `json:"id,omitempty"`     // of a server: a hash of all that decides what it is
 	Bytes  int    `json:"bytes,omitempty"`  // of the file, as far as it is read
 	Hidden int    `json:"hidden,omitempty"` // characters in the file that cannot be seen; the model gets them as escapes
@@ -110,6 +111,11 @@ func (f Folder) instructions() int {
 	return slices.IndexFunc(f.Parts, func(p Part) bool { return p.Kind == Instructions })
 }
 
+// asks reports whether something of the folder acts only after a yes.
+func (f Folder) asks() bool {
+	return len(f.Allowing()) > 0 || slices.ContainsFunc(f.Parts, func(p Part) bool { return p.Kind == Instructions || p.Kind == Command })
+}
+
 // Rules returns the folder's rules that hold: those that narrow always, one that allows if the user has accepted that very
 // rule and the folder is what it was then.
 func (f Folder) Rules() (rules []permission.Rule) {
@@ -149,7 +155,7 @@ func (f Folder) Broken() error {
 func (f *Folder) settle() {
 	for i := range f.Wants {
 		switch w := &f.Wants[i]; w.Kind {
-		case Instructions:
+		case Instructions, Command:
 			w.Holds = f.State == Trusted
 		case Rule:
 			w.Holds = slices.ContainsFunc(f.rules, func(r permission.Rule) bool { return r.String() == w.Text && f.holds(r) })
@@ -200,6 +206,7 @@ func (s Store) read(path string) Folder {
 	}
 	defer root.Close()
 	f.readInstructions(root)
+	f.readCommands(root)
 	f.readConfig(root, s.Tools)
 	f.readServers(root)
 	return f

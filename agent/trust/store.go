@@ -61,7 +61,7 @@ func (s Store) Look(path string) Folder {
 	}
 	f.Record = record
 	switch {
-	case f.instructions() < 0 && len(f.Allowing()) == 0:
+	case !f.asks():
 		f.State = Nothing
 	case f.Never != nil || err != nil || !ok:
 		f.State = Untrusted

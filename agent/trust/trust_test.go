@@ -144,6 +144,7 @@ func TestWhatIsReadStaysInTheFolder(t *testing.T) {
 	f := Store{}.Look(dir)
 	want := []string{
 		"/AGENTS.md: it is not used: path escapes from parent",
+		"/.coder/commands: its commands are not used: path escapes from parent",
 		"/.coder/config.json: its rules cannot be read: path escapes from parent",
 		"/.mcp.json: it cannot be read: path escapes from parent",
 	}

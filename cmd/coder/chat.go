@@ -24,6 +24,7 @@ import (
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/openrouter"
 	"github.com/coder-agent/coder/agent/plain"
+	"github.com/coder-agent/coder/agent/trust"
 	"github.com/coder-agent/coder/cmd/internal/headless"
 	"github.com/coder-agent/coder/cmd/internal/tui"
 	"github.com/coder-agent/coder/cmd/internal/tui/editor"
@@ -134,7 +135,7 @@ func (c *chatCommand) terminal() (in, out *os.File, ok bool) {
 func (c *chatCommand) opened(session *client.Session, about opened) tui.Opened {
 	return tui.Opened{
 		Session: session, Client: about.client, Name: about.Session, Workdir: about.Workdir, Model: about.Model, Mode: about.Mode,
-		Sandbox: about.sandbox, Created: about.created, Notes: []string{about.bounds()},
+		Sandbox: about.sandbox, Created: about.created, Notes: []string{about.bounds()}, Custom: c.commandsOf(about.Workdir),
 	}
 }
 
@@ -173,6 +174,16 @@ func (c *chatCommand) editor(ctx context.Context) editor.Options {
 		History: editor.NewHistoryFile(filepath.Join(c.config.DataDir, "history.jsonl")), Home: xdg.Home, Dir: c.drafts(),
 		External: editor.ExternalCommand(ctx, cmp.Or(c.app.getenv("VISUAL"), c.app.getenv("EDITOR"))),
 	}
+}
+
+// commandsOf reads the commands of a session's folder. One that the user does not trust has none.
+func (c *chatCommand) commandsOf(workdir string) (commands []tui.Custom) {
+	for _, p := range c.config.trusted().Look(workdir).Commands() {
+		if name, ok := trust.CommandName(p.Path); ok {
+			commands = append(commands, tui.NewCustom(name, p.Path, p.Text))
+		}
+	}
+	return commands
 }
 
 // custom reads the user's own commands.

@@ -38,8 +38,8 @@ func newTrust(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "trust [DIR]",
 		Short: "Show what a folder brings for the agent, and trust it",
-		Long: `trust shows what a folder brings for the agent (instructions in AGENTS.md or CLAUDE.md, rules in .coder/config.json, MCP servers
-in .mcp.json) and asks whether you trust it. Before your yes nothing of it acts, but for rules that narrow what the agent may do. Your
+		Long: `trust shows what a folder brings for the agent (instructions in AGENTS.md or CLAUDE.md, rules in .coder/config.json, commands of
+coder chat in .coder/commands, MCP servers in .mcp.json) and asks whether you trust it. Before your yes nothing of it acts, but for rules that narrow what the agent may do. Your
 yes is to what you were shown: when a git pull changes it, you are asked again and shown the difference. A folder above or below,
 or one that is renamed, is another folder. Your home folder and / are never trusted.
 

@@ -101,8 +101,12 @@ func samePath(a, b string) bool {
 func acting(f trust.Folder) string {
 	var names []string
 	for _, p := range f.Parts {
-		if p.Kind == trust.Instructions || len(f.Allowing()) > 0 {
-			names = append(names, p.Path)
+		name := p.Path
+		if p.Kind == trust.Command {
+			name = trust.CommandsFolder
+		}
+		if (p.Kind != trust.Rule || len(f.Allowing()) > 0) && !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	return strings.Join(names, " and ")
@@ -209,6 +213,12 @@ func wantText(w trust.Want) string {
 	switch w.Kind {
 	case trust.Instructions:
 		text := "instructions for the model, " + sizeText(int64(w.Bytes))
+		if w.Hidden > 0 {
+			text += fmt.Sprintf("; %s that cannot be seen: the model gets escapes", counts(w.Hidden, "character"))
+		}
+		return text
+	case trust.Command:
+		text := "command " + w.Text + " of coder chat, " + sizeText(int64(w.Bytes))
 		if w.Hidden > 0 {
 			text += fmt.Sprintf("; %s that cannot be seen: the model gets escapes", counts(w.Hidden, "character"))
 		}

@@ -63,7 +63,7 @@ func (m *model) command(line string) (command, string, bool) {
 			return c, rest, true
 		}
 	}
-	for _, c := range m.opts.Custom {
+	for _, c := range m.custom() {
 		if c.Name == word {
 			return command{name: c.Name, run: func(m *model, rest string) tea.Cmd { return m.say(c.Prompt(rest)) }}, rest, true
 		}
@@ -95,10 +95,10 @@ func (m *model) help() {
 	for _, c := range commands() {
 		line("/"+strings.TrimSpace(c.name+" "+c.args), c.about)
 	}
-	if len(m.opts.Custom) > 0 {
-		b.WriteString("\nYour own:\n")
-		for _, c := range m.opts.Custom {
-			line("/"+c.Name, plain.Line(c.About, 120)+" ("+c.From+")")
+	if len(m.custom()) > 0 {
+		b.WriteString("\nYour own, and those of a folder that you trust:\n")
+		for _, c := range m.custom() {
+			line("/"+c.Name, plain.Line(c.About, 120)+" ("+plain.Line(c.From, 200)+")")
 		}
 	}
 	b.WriteString("\nKeys:\n" + keysText())

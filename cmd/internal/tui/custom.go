@@ -43,13 +43,14 @@ func ReadCustom(dir string) ([]Custom, error) {
 		if err != nil {
 			return out, fmt.Errorf("reading a command: %w", err)
 		}
-		out = append(out, newCustom(name, path, string(data)))
+		out = append(out, NewCustom(name, path, string(data)))
 	}
 	slices.SortFunc(out, func(a, b Custom) int { return strings.Compare(a.Name, b.Name) })
 	return out, nil
 }
 
-func newCustom(name, from, text string) Custom {
+// NewCustom is the command with the name whose text stands in the file from.
+func NewCustom(name, from, text string) Custom {
 	text = strings.TrimSpace(text)
 	first, _, _ := strings.Cut(text, "\n")
 	return Custom{Name: name, About: strings.TrimSpace(strings.TrimLeft(first, "# ")), From: from, text: text}
@@ -73,4 +74,15 @@ func (c Custom) Prompt(arguments string) string {
 		text += "\n\n" + arguments
 	}
 	return text
+}
+
+// custom are the commands of files: the user's own, and those of the session's folder that have no name of theirs.
+func (m *model) custom() []Custom {
+	all := slices.Clone(m.opts.Custom)
+	for _, c := range m.about.Custom {
+		if !slices.ContainsFunc(all, func(own Custom) bool { return own.Name == c.Name }) {
+			all = append(all, c)
+		}
+	}
+	return all
 }

@@ -64,7 +64,7 @@ func (m *model) completions() []editor.Command {
 	for _, c := range commands() {
 		list = append(list, editor.Command{Name: c.name, Args: c.args, Help: c.about})
 	}
-	for _, c := range m.opts.Custom {
+	for _, c := range m.custom() {
 		list = append(list, editor.Command{Name: c.Name, Args: "[ARGUMENTS]", Help: c.About})
 	}
 	return list

@@ -60,6 +60,7 @@ type Opened struct {
 	Mode    string
 	Sandbox string
 	Created bool
+	Custom  []Custom // commands of its folder, which the user trusts
 	Notes   []string // for the user, such as what bounds the commands
 }
 
