@@ -26,9 +26,7 @@ const (
 )
 
 // usable stands below the line that one types in, once it can be typed in.
-const (
-	usable  = "Enter sends"
-)
+const usable = "Enter sends"
 
 // chat measures the terminal client as the one at the terminal has it: when it can be typed in, what an answer and doing nothing
 // cost, how soon a long session is there.
