@@ -637,3 +637,25 @@ func TestOwnWordsAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// A folder's commands are there in its own sessions only, and take the name of none of ours and of the user's own.
+func TestCommandsOfAFolder(t *testing.T) {
+	s := newStage(t, 70, 24, nil)
+	s.m.opts.Custom = []Custom{NewCustom("greet", "own.md", "Own: $1")}
+	first := s.m.about
+	first.Custom = []Custom{NewCustom("greet", "a.md", "Theirs: $1"), NewCustom("cost", "b.md", "Pay"), NewCustom("ship", "c.md", "Ship $2 to $1, $ARGUMENTS")}
+	s.m.enter(first)
+	s.run(s.m.load())
+	s.press(`"/greet Ada`, "enter", `"/cost`, "enter", `"/ship Bonn it`, "enter")
+	if want := []string{"prompt Own: Ada", "prompt Ship it to Bonn, Bonn it"}; !slices.Equal(s.f.asked, want) {
+		t.Errorf("asked %q, want %q", s.f.asked, want)
+	}
+	first.Custom = nil
+	s.m.enter(first)
+	s.run(s.m.load())
+	s.f.asked = nil
+	s.press(`"/ship Bonn it`, "enter")
+	if len(s.f.asked) > 0 || !strings.Contains(s.screen(), "there is no command /ship") {
+		t.Errorf("in another folder it asked %q:\n%s", s.f.asked, s.screen())
+	}
+}
