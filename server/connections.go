@@ -17,6 +17,7 @@ type connections struct {
 	session map[string]int              // sockets by session, its name in lower case
 	tethers map[tetherKey]chan struct{} // of clients that are away: closed when they come back
 	active  time.Time
+	visited bool // somebody has been there
 	closed  bool
 	running sync.WaitGroup // each that was entered and is not yet out
 }
@@ -45,7 +46,7 @@ func (t *connections) add(c *connection, now time.Time) int {
 	t.running.Add(1)
 	t.open[c] = struct{}{}
 	t.session[key.session]++
-	t.active = now
+	t.active, t.visited = now, true
 	if back, ok := t.tethers[key]; ok {
 		close(back)
 		delete(t.tethers, key)
@@ -121,6 +122,18 @@ func (t *connections) closeUnless(busy func() bool) bool {
 	t.closed = true
 	return true
 }
+
+// Visited reports whether anybody has ever been connected: a client may come and go before its owner looks.
+func (s *Server) Visited() bool {
+	s.connections.mu.Lock()
+	defer s.connections.mu.Unlock()
+	return s.connections.visited
+}
+
+// CloseUnless lets no socket in any more, unless one is there or busy, which must not block, says that there is work. Whoever
+// ends a host that nobody uses does this first: a client that comes at that moment is sent to the next host, and not cut off in the
+// middle of a call.
+func (s *Server) CloseUnless(busy func() bool) bool { return s.connections.closeUnless(busy) }
 
 // cut ends what close has not: a client that takes no part in the closing handshake.
 func (t *connections) cut() {

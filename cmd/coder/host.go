@@ -164,7 +164,10 @@ func (h *host) serve(ctx context.Context) error {
 	owned.Go(func() { h.obey(ended) })
 	owned.Go(func() { h.pruneCaches(h.stopped) })
 	if h.command.idle {
-		owned.Go(func() { h.watchIdle(h.command.config.Idle) })
+		owned.Go(func() {
+			w := idleWatch{most: h.command.config.Idle, changed: h.changed, stopped: h.stopped.Done(), visited: h.server.Visited, used: h.keepsOpen, end: h.endIdle}
+			w.wait()
+		})
 	}
 	h.log.Info("listening", "addr", h.file.Addr, "data", h.command.config.DataDir)
 	err := h.server.Serve(h.stopped, h.listener)
@@ -206,35 +209,5 @@ func (h *host) drain() {
 	h.withdraw()
 	if err := h.agents.Close(); err != nil {
 		h.log.Error("closing the agents", "err", err)
-	}
-}
-
-// firstVisit is how long a host that ends with its last client waits for its first.
-const firstVisit = 30 * time.Second
-
-// watchIdle ends the host when for the given time nobody was connected, no turn ran and nothing was planned. Jobs keep it, unless it
-// is to end with its last client: nobody asked for them to stay.
-func (h *host) watchIdle(most time.Duration) {
-	visited := false
-	timer := time.NewTimer(max(most, firstVisit))
-	defer timer.Stop()
-	for {
-		select {
-		case <-h.changed:
-		case <-timer.C:
-			h.log.Info("stopping: idle")
-			h.stop()
-			return
-		case <-h.stopped.Done():
-			return
-		}
-		turns, _ := h.agents.Busy()
-		switch {
-		case turns > 0 || h.stays() || most > 0 && h.agents.RunningJobs() > 0 || h.server.Connections().Sockets > 0:
-			visited = true
-			timer.Stop()
-		case visited:
-			timer.Reset(most)
-		}
 	}
 }
