@@ -51,6 +51,8 @@ type Host struct {
 
 	working map[string]map[string]int // turns that may be changing files, by folder and session
 	looked  map[string]bool           // folders of which a first snapshot was begun
+	acted   map[string]int            // how many turns have begun to change files, by folder
+	late    []*lateLook               // looks at what turns have changed that go on beside the sessions
 
 	sweptSnapshots time.Time          // the clock's
 	passing        func(point string) // nil but in tests, which end the process at a point of what snapshots and undos do

@@ -354,17 +354,7 @@ func (t *turn) endStretch(ctx context.Context, f *snapshot.Folder) error {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	h.owned.Go(func() {
-		ctx, cancel := context.WithTimeout(h.ctx, snapshotLate)
-		defer cancel()
-		tree, err := f.Take(ctx, row.Named)
-		if err == nil {
-			err = h.closeStretch(ctx, row, tree)
-		}
-		if err != nil {
-			h.complain("noting what a turn has changed", err)
-		}
-	})
+	h.lookLate(t.agent.key, f, row)
 	return nil
 }
 

@@ -82,6 +82,9 @@ func (a *CoderAgent) putBack(ctx context.Context, want UndoRequest, redo bool) (
 	if a.host.opts.Snapshots == nil {
 		return UndoAnswer{}, a.host.noSnapshots()
 	}
+	if err := a.host.awaitLooks(ctx, a.key); err != nil {
+		return UndoAnswer{}, err
+	}
 	if err := a.hold(ctx); err != nil {
 		return UndoAnswer{}, err
 	}
@@ -273,6 +276,12 @@ func (h *Host) works(workdir, name string, n int) {
 	}
 	if h.working[workdir] == nil {
 		h.working[workdir] = make(map[string]int)
+	}
+	if n > 0 {
+		if h.acted == nil {
+			h.acted = make(map[string]int)
+		}
+		h.acted[workdir]++
 	}
 	if h.working[workdir][name] += n; h.working[workdir][name] <= 0 {
 		delete(h.working[workdir], name)

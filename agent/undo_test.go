@@ -256,6 +256,63 @@ func TestASlowFolderHoldsNoTurnUp(t *testing.T) {
 	u.holds("new.txt", "")
 }
 
+// gatedGit is a git that lists no tree while there is a gate, which opens when something is written to it.
+func gatedGit(t *testing.T) (git, gate string) {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("the gate is a named pipe")
+	}
+	dir := t.TempDir()
+	git, gate = filepath.Join(dir, "git"), filepath.Join(dir, "gate")
+	script := fmt.Sprintf("#!/bin/sh\ncase \"$*\" in *--others*) if test -p %[1]s; then read -r x < %[1]s; fi;; esac\nexec %[2]s \"$@\"\n", gate, gitProgram(t))
+	if err := os.WriteFile(git, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return git, gate
+}
+
+// TestUndoWaitsForALookThatGoesOn: the look at what a turn has changed takes longer than the turn may wait for it. The host is not idle
+// meanwhile, and an undo waits for its end.
+func TestUndoWaitsForALookThatGoesOn(t *testing.T) {
+	u := newUndoing(t)
+	git, gate := gatedGit(t)
+	u.opts.Snapshots = snapshot.New(u.data, git)
+	u.open()
+	waited := 0
+	u.host.Passing(func(point string) {
+		switch point {
+		case "turn ends":
+			if err := exec.Command("mkfifo", gate).Run(); err != nil {
+				t.Errorf("making the gate: %v", err)
+			}
+		case "undo waits for a look":
+			waited++
+			if !u.host.Looking() {
+				t.Error("the host says that it looks at nothing")
+			}
+			open, err := os.OpenFile(gate, os.O_RDWR, 0)
+			if err == nil {
+				err = os.Remove(gate)
+			}
+			if err == nil {
+				_, err = open.WriteString(strings.Repeat("go\n", 16))
+			}
+			if err != nil {
+				t.Errorf("opening the gate: %v", err)
+			}
+			t.Cleanup(func() { _ = open.Close() })
+		}
+	})
+	u.turn("t1", put("c1", "a.txt", "two"))
+	if got := u.undo(agent.UndoRequest{}); !got.Done || got.Turn.Number != 1 {
+		t.Errorf("undo: %+v", got)
+	}
+	u.holds("a.txt", "one")
+	if waited != 1 || u.host.Looking() {
+		t.Errorf("the undo waited %d times; the host still looks at something: %t", waited, u.host.Looking())
+	}
+}
+
 // TestUndoCoversIgnoredFilesThatToolsName: git ignores them, so a snapshot of the folder does not hold them.
 func TestUndoCoversIgnoredFilesThatToolsName(t *testing.T) {
 	u := newUndoing(t)

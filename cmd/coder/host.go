@@ -136,11 +136,11 @@ func (h *host) info() hostInfo {
 	return hostInfo{h.file.Started, h.file.BaseURL, h.file.Model, h.file.Mode, h.file.Detached, h.box.Name(), h.box.Level()}
 }
 
-// stays reports whether the host has schedules to look after, or calls to deny if nobody decides on them in time: it ends for nobody who only wants another one, least of all
-// one that would send their prompts elsewhere.
+// stays reports whether the host has schedules to look after, calls to deny if nobody decides on them in time, or a look to end at what
+// a turn has changed: it ends for nobody who only wants another one, least of all one that would send their prompts elsewhere.
 func (h *host) stays() bool {
 	planned := h.agents.Planned()
-	return planned.Count+planned.Deadlines > 0 && !h.command.hold
+	return planned.Count+planned.Deadlines > 0 && !h.command.hold || h.agents.Looking()
 }
 
 // used is stays for who wants another host: jobs would end with this one.
