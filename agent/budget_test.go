@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"github.com/coder-agent/coder/agent"
 	"github.com/coder-agent/coder/agent/agenttest"
 	"github.com/coder-agent/coder/agent/chat"
+	"github.com/coder-agent/coder/agent/permission"
 )
 
 // limit sets what a turn may cost.
@@ -53,6 +55,26 @@ func TestATurnCostsWhatItMay(t *testing.T) {
 				t.Errorf("the turn ends with %+v after %d requests, want %s after %d", end, len(k.model.Requests()), tt.reason, tt.asked)
 			}
 		})
+	}
+}
+
+// TestASearchIsPaidFromTheBudget: of the searches of one step none begins when there is no money left for it.
+func TestASearchIsPaidFromTheBudget(t *testing.T) {
+	searched := 0
+	search := agent.NewTool("search", permission.Network, "", func(context.Context, struct{}) (agent.Result, error) {
+		searched++
+		return agent.Result{Text: "found", Usage: chat.Usage{Cost: 0.01}}, nil
+	})
+	search.Backend = "https://search.example"
+	k := newTalk(t, 0, search)
+	k.close()
+	k.opts.Rules = []permission.Rule{{Decision: permission.Allow, Tool: "search", Pattern: "search.example"}}
+	k.open()
+	k.limit(0.015)
+	uses := []agenttest.Use{{ID: "c1", Tool: "search", Args: struct{}{}}, {ID: "c2", Tool: "search", Args: struct{}{}}, {ID: "c3", Tool: "search", Args: struct{}{}}}
+	end := reason(k.turn("go", agenttest.Call(uses...), agenttest.Say("never asked")))
+	if end.Reason != chat.FinishBudget || searched != 2 {
+		t.Errorf("the turn ends with %+v after %d searches", end, searched)
 	}
 }
 

@@ -68,6 +68,15 @@ func (t *turn) runGroup(ctx context.Context, calls []chat.ToolCall) error {
 			starts = append(starts, chat.ToolFailed{ToolCallID: c.ID, ErrorText: t.agent.host.interrupted(c.Name)})
 			t.noteInterrupted(c)
 			continue
+		case tool.Backend != "": // what it asks may cost money, and the calls of a step are not counted before they have run
+			over, err := t.overspent(ctx, chat.Usage{})
+			if err != nil {
+				return err
+			}
+			if over != nil {
+				starts = append(starts, chat.ToolFailed{ToolCallID: c.ID, ErrorText: "not run: " + over.Error()})
+				continue
+			}
 		}
 		if c.State == chat.ApprovalResponded || t.row.Continuation && !t.stepOpen {
 			// A client that joined with this stream does not know the call: AI SDK 6 ends in an error without this.
