@@ -100,7 +100,7 @@ func (t jobTool) run(ctx context.Context, s session, a jobArgs) (agent.Result, e
 	if wait == 0 && (a.Input != "" || a.Signal != "") {
 		wait = jobReacts
 	}
-	from, err := seenOf(ctx, s, t.jobs.about(r).ID)
+	from, err := seenOf(ctx, s, t.jobs.about(r))
 	if err != nil {
 		return agent.Result{}, err
 	}
@@ -196,7 +196,7 @@ func (t jobTool) look(s session, r *job, from sandbox.Cursor) agent.Result {
 
 // past shows what is on disk of a job that has ended.
 func (t jobTool) past(ctx context.Context, s session, old jobRecord) (agent.Result, error) {
-	from, err := seenOf(ctx, s, old.ID)
+	from, err := seenOf(ctx, s, old.Job)
 	if err != nil {
 		return agent.Result{}, err
 	}
@@ -223,8 +223,9 @@ func inLog(path string, from sandbox.Cursor) (sandbox.Excerpt, sandbox.Cursor) {
 	return x, sandbox.Cursor{Bytes: from.Bytes + at.Bytes, Lines: from.Lines + at.Lines}
 }
 
-// seenOf is up to where the model has seen the output of a job: as the results say that it can still see.
-func seenOf(ctx context.Context, s session, id string) (seen sandbox.Cursor, err error) {
+// seenOf is up to where the model has seen the output of a job: as the results say that it can still see. A fork has results about the
+// jobs of its original, whose numbers begin anew in it.
+func seenOf(ctx context.Context, s session, about agent.Job) (seen sandbox.Cursor, err error) {
 	for _, tool := range []string{"job", "bash"} {
 		shown, err := s.Shown(ctx, tool)
 		if err != nil {
@@ -232,7 +233,7 @@ func seenOf(ctx context.Context, s session, id string) (seen sandbox.Cursor, err
 		}
 		for _, r := range shown {
 			var d jobDetails
-			if json.Unmarshal(r.Details, &d) == nil && d.Job.ID == id && d.Next.Bytes > seen.Bytes {
+			if json.Unmarshal(r.Details, &d) == nil && d.Job.ID == about.ID && d.Job.Started.Equal(about.Started) && d.Next.Bytes > seen.Bytes {
 				seen = d.Next
 			}
 		}
