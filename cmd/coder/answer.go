@@ -196,10 +196,10 @@ func answer(ctx context.Context, session *client.Session, asked headless.Questio
 		return fmt.Errorf("answering call %s of session %s: %w", asked.ToolCallID, r.Session, err)
 	}
 	r.Answered = append(r.Answered, headless.Answer{ToolCallID: asked.ToolCallID, Text: text})
-	if err := session.Call(ctx, "approvals", &r.Approvals); err != nil {
+	if err := session.Ask(ctx, "approvals", &r.Approvals); err != nil {
 		return err
 	}
-	return session.Call(ctx, "questions", &r.Questions)
+	return session.Ask(ctx, "questions", &r.Questions)
 }
 
 // answers asks the person at the terminal the questions of a call.

@@ -96,7 +96,7 @@ func (q *questioner) decide(ctx context.Context, session *client.Session, r head
 		}
 	}
 	var waiting []headless.Approval
-	err = session.Call(ctx, "approvals", &waiting)
+	err = session.Ask(ctx, "approvals", &waiting)
 	if n := len(waiting); err == nil && n > 0 {
 		headless.PrintWaiting(q.app.stderr, r.Session, waiting, tools.Show)
 	}

@@ -189,11 +189,7 @@ func notWaiting(name, call string) error {
 // decide answers the calls and notes in r what was decided and what still waits, for a decision or an answer.
 func (d *decideCommand) decide(ctx context.Context, session *client.Session, calls []string, r *headless.Result) error {
 	var waiting []headless.Approval
-	err := session.Call(ctx, "approvals", &waiting)
-	for errors.Is(err, client.ErrLost) && ctx.Err() == nil { // the host has just ended; the next knows it too
-		err = session.Call(ctx, "approvals", &waiting)
-	}
-	if err != nil {
+	if err := session.Ask(ctx, "approvals", &waiting); err != nil {
 		return err
 	}
 	if err := d.look(ctx, r.Session, calls, waiting); err != nil {
@@ -215,5 +211,5 @@ func (d *decideCommand) decide(ctx context.Context, session *client.Session, cal
 			"see it with: coder sessions show " + r.Session,
 		}
 	}
-	return session.Call(ctx, "questions", &r.Questions)
+	return session.Ask(ctx, "questions", &r.Questions)
 }

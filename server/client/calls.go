@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/coder-agent/coder/server/wire"
 )
@@ -29,6 +30,20 @@ type answer struct {
 // call that was sent over a connection that broke is ErrLost; one that was not sent yet waits for the next.
 func (s *Session) Call(ctx context.Context, method string, result any, args ...any) error {
 	return s.CallStreaming(ctx, method, func(json.RawMessage) {}, result, args...)
+}
+
+// Ask is Call for a method that changes nothing: when the connection breaks before the answer has come, it asks again over the next.
+func (s *Session) Ask(ctx context.Context, method string, result any, args ...any) error {
+	for {
+		if err := s.Call(ctx, method, result, args...); !errors.Is(err, ErrLost) {
+			return err
+		}
+		select {
+		case <-time.After(firstWait): // a host that ends still answers for a while, with a refusal
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // CallStreaming is Call for a method that streams: tell gets each piece of the answer, in order, before it returns.
@@ -134,9 +149,5 @@ func (s *Session) loseCalls() {
 
 // Flush waits until the agent has taken, or refused, all prompts before it. They are durable then.
 func (s *Session) Flush(ctx context.Context) error {
-	for {
-		if err := s.Call(ctx, "usage", nil); !errors.Is(err, ErrLost) {
-			return err // calls are sent after the prompts that wait, on every connection
-		}
-	}
+	return s.Ask(ctx, "usage", nil) // calls are sent after the prompts that wait, on every connection
 }

@@ -407,3 +407,23 @@ func TestAStreamingCallTellsItsPiecesFirst(t *testing.T) {
 		t.Errorf("a call that fails after a piece gives %v", err)
 	}
 }
+
+// TestAskAsksAgain: a question whose answer was lost goes out over the next connection, whether the host died or said that it ends.
+func TestAskAsksAgain(t *testing.T) {
+	h := newFakeHost(t)
+	s, c := h.dial(Options{}, identify)
+	result := make(chan error, 1)
+	var list []string
+	go func() { result <- s.Ask(t.Context(), "questions", &list) }()
+	expect[wire.Call](c)
+	c.drop()
+	c = <-h.conns
+	identify(c)
+	f := expect[wire.Call](c)
+	c.send(wire.CallResult{ID: f.ID, Error: shuttingDown})
+	f = expect[wire.Call](c)
+	c.send(wire.CallResult{ID: f.ID, Success: true, Done: true, Result: json.RawMessage(`["x"]`)})
+	if err := <-result; err != nil || len(list) != 1 || f.Method != "questions" {
+		t.Errorf("asked again it gives %v, %v to %s", list, err, f.Method)
+	}
+}

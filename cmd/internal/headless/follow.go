@@ -279,7 +279,7 @@ func (f *follower) ended(ctx context.Context, end client.TurnEnded) error {
 	default:
 		return nil
 	}
-	if err := f.session.Call(ctx, "approvals", &f.result.Approvals); err != nil {
+	if err := f.session.Ask(ctx, "approvals", &f.result.Approvals); err != nil {
 		return fmt.Errorf("asking what waits for a decision: %w", err)
 	}
 	return f.unanswered(ctx)
@@ -288,7 +288,7 @@ func (f *follower) ended(ctx context.Context, end client.TurnEnded) error {
 // lost reads from the transcript how a turn ended whose events are no longer kept.
 func (f *follower) lost(ctx context.Context) error {
 	var messages []chat.Message
-	if err := f.session.Call(ctx, "getMessages", &messages); err != nil {
+	if err := f.session.Ask(ctx, "getMessages", &messages); err != nil {
 		return fmt.Errorf("reading how the turn ended: %w", err)
 	}
 	f.show.note("the turn ended while the connection was down; what the agent said last:")

@@ -89,7 +89,7 @@ func (p *progress) answered(a Answer) {
 
 // unanswered reads which questions wait.
 func (f *follower) unanswered(ctx context.Context) error {
-	if err := f.session.Call(ctx, "questions", &f.result.Questions); err != nil {
+	if err := f.session.Ask(ctx, "questions", &f.result.Questions); err != nil {
 		return fmt.Errorf("asking which questions wait: %w", err)
 	}
 	return nil
