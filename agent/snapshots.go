@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/coder-agent/coder/agent/chat"
@@ -88,21 +87,6 @@ func (h *Host) acts(c chat.ToolCall, p permission.Policy) (names []string, acts 
 	return names, true
 }
 
-// lets reports whether a call gives a task to a child that may change files. What that changes is its parent's turn's too: it is the one
-// that the user knows of.
-func (t *turn) lets(ctx context.Context, c chat.ToolCall) bool {
-	tool := t.agent.host.tools[c.Name]
-	if !tool.Tasks {
-		return false
-	}
-	action, err := tool.Action(c.Input)
-	if err != nil || !action.Alone || action.Child == "" {
-		return err == nil && action.Alone
-	}
-	child, there, err := t.agent.host.store.Session(ctx, strings.ToLower(t.agent.name+"/sub/"+KindTask+"/"+action.Child))
-	return err != nil || !there || child.Agent != AgentExplore
-}
-
 // keepBefore sees to it that what the calls may change can be put back: before the first of the turn that may change a file
 // the folder is snapshot, and the row that says so is on the disk. What cannot be had in time does not hold the turn up: then
 // the files that the calls name are kept, and a note says so.
@@ -115,7 +99,6 @@ func (t *turn) keepBefore(ctx context.Context, p permission.Policy, run []grante
 	acts := false
 	for _, c := range run {
 		named, does := h.acts(c.ToolCall, p)
-		does = does || t.lets(ctx, c.ToolCall)
 		names, acts = append(names, named...), acts || does
 	}
 	if !acts {

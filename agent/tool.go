@@ -69,7 +69,6 @@ type Action struct {
 	Unsandboxed bool // it asks to run outside the sandbox
 
 	Effect permission.Effect // of this call, when it has less than the tool's; "" is the tool's
-	Child  string            // of a task: the name of the child that is to go on
 	Alone  bool              // it runs in its turn, beside no other call, although its tool only reads
 }
 

@@ -39,7 +39,7 @@ func (a taskArgs) Action() agent.Action {
 	if a.Prompt == "" {
 		summary = who
 	}
-	return agent.Action{Summary: oneLine(summary), Child: a.Name, Alone: !a.explores()}
+	return agent.Action{Summary: oneLine(summary), Alone: !a.explores()}
 }
 
 // explores reports whether the call surely is for one that only looks. What an earlier one is, its name does not tell.
