@@ -18,6 +18,9 @@ func orientation(head []byte) int {
 	}
 	for at := 2; at+4 <= len(head) && head[at] == 0xff && head[at+1] != 0xda; {
 		size := 2 + int(binary.BigEndian.Uint16(head[at+2:]))
+		if size < 4 { // the length counts itself
+			return upright
+		}
 		segment := head[at:min(at+size, len(head))]
 		if data, ok := bytes.CutPrefix(segment[4:], []byte("Exif\x00\x00")); ok && segment[1] == 0xe1 {
 			return tiffOrientation(data)

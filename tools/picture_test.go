@@ -243,6 +243,7 @@ func TestReadOfAPictureIsCancelled(t *testing.T) {
 func FuzzOrientation(f *testing.F) {
 	f.Add([]byte(exif("\xff\xd8\xff\xda", 6)))
 	f.Add([]byte("\xff\xd8\xff\xe1\x00\x10Exif\x00\x00II\x2a\x00\xff\xff\xff\xff"))
+	f.Add([]byte("\xff\xd8\xff0\x00\x00")) // shorter than its own length
 	f.Fuzz(func(t *testing.T, head []byte) {
 		if o := orientation(head); o < 1 || o > 8 {
 			t.Errorf("orientation(%q) = %d", head, o)
