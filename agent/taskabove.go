@@ -131,7 +131,7 @@ func (h *Host) tell(ctx context.Context, parent string, direct bool, child Child
 	return err
 }
 
-// taskMoves records of the calls that wait for a child what it waits for now. When it waits no more they are taken up again,
+// taskMoves records of the calls that wait for a child the reason it has at this moment. When it waits no more they are taken up again,
 // in the turn that runs or in one that goes on.
 func (s *state) taskMoves(child Child) (moved bool, err error) {
 	for _, task := range s.script.WaitingTasks() {

@@ -11,7 +11,7 @@ import (
 	"github.com/coder-agent/coder/agent/store"
 )
 
-// A waitsError is what a call ends with, for now, whose child waits.
+// A waitsError is what a call ends with whose child waits: it is taken up again once the child goes on.
 type waitsError struct{ For []chat.TaskWait }
 
 func (e *waitsError) Error() string { return "the sub-agent waits for a decision" }
